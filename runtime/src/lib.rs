@@ -1,0 +1,119 @@
+//! Python's `multiprocessing`, for Rust, with the calls checked by the compiler: annotate a function,
+//! spawn it, and it runs in a child process of its own, with typed arguments, a typed result, and
+//! nothing left behind whatever happens to either side.
+//!
+//! ```
+//! use offspring::{spawn, subprocess};
+//!
+//! #[subprocess]
+//! fn area(width: f64, height: f64, #[default = 1.0] scale: f64) -> f64 {
+//!     width * height * scale
+//! }
+//!
+//! #[offspring::main]
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let a = spawn!(area, 2.0, 3.0)?;
+//!     let b = spawn!(area, 2.0, kwargs <height = 3.0, scale = 10.0>)?;
+//!     assert_eq!((a.join()?, b.join()?), (6.0, 60.0));
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # The words
+//!
+//! - [`#[subprocess]`](macro@subprocess) lets a function run in a child; the function itself stays as
+//!   it is. On an `impl` of [`Run`] it does so for a type with a `run` method.
+//! - [`spawn!`] starts it and gives a [`Process`]; [`call!`] is the same call before it happens, a
+//!   [`Call`], on which more can be said about the process, or with `_` for arguments a [`Partial`].
+//! - [`#[offspring::main]`](macro@main) on `main`, [`#[offspring::test]`](macro@test) on a test, or
+//!   [`init`] where neither fits: where a child comes in. Without one, `spawn!` is an error.
+//!
+//! # Life and death
+//!
+//! A child is this program executed again (`/proc/self/exe`), which turns aside at its entry, runs the
+//! one function and exits. Its exit code is 0 after a return, 1 after an `Err`, 101 after a panic, n
+//! after `exit(n)`, and -N for a death by signal N; see [`ExitStatus`].
+//!
+//! - [`Process::join`] gives the function's value, or a [`JoinError`] that says why there is none. A
+//!   function's own `Err` is a value; [`RemoteError`] carries errors that can't be serialized.
+//! - [`Process::wait`] waits for the end and asks for no value: Python's `join`.
+//! - A child that nobody waits for is reaped all the same, and one whose handle was dropped goes on.
+//! - At the normal end of this process (`main` returns, `exit`, a panic) daemons are sent SIGTERM, and
+//!   SIGKILL a second later; the other children are waited for.
+//! - When this process is killed, the kernel kills its children, and theirs. It doesn't matter which
+//!   thread started them.
+//! - Daemons may not start children.
+//!
+//! # Data
+//!
+//! Arguments and results are whatever serde can serialize and deserialize, also with `flatten`,
+//! `untagged` and tagged enums, `serde_json::Value`, maps with any keys and nested options. A value may
+//! be nested 256 levels deep. A whole argument or result of type `Vec<u8>`, `String`, `Vec<f64>` and
+//! the like travels as bytes, from where it lies; inside other types, [`Bytes`] does.
+//!
+//! A parent believes nothing that a child sends: what it reads has limits (4 GiB for a result), and a
+//! child that sends nonsense makes its own `join` fail and nothing else.
+//!
+//! # One thread
+//!
+//! The first `spawn!` starts a thread named `offspring`. It receives the results of children that
+//! nobody waits for, reaps them, and wakes futures. It blocks all signals. As long as children live
+//! and nothing happens it sleeps. A process forked from this one doesn't have it, and can't spawn.
+//!
+//! # Troubleshooting
+//!
+//! **"expected type, found function"** at `spawn!(f)`: `f` has no `#[subprocess]`, or only the function
+//! was imported: `use module::f` brings both the function and its description.
+//!
+//! **"enum is not supported in `trait`s or `impl`s"**: `#[subprocess]` stands on an associated function.
+//! Make it a function of the module, or use [`Run`].
+//!
+//! **"the name `f` is defined multiple times"** (a type, module or enum): the description of a
+//! `#[subprocess]` function is a type of the same name, so no other type or module in the same
+//! scope can have it.
+//!
+//! **"type annotations needed"** at an argument: parameters that are text take many types, so that
+//! `.into()` and `.parse()?` can't tell which. Write `String::from(x)` or `x.parse::<String>()?`.
+//!
+//! **A child prints what `main` prints first**, or does work twice: code before [`init`], or in
+//! constructors, runs in children, too.
+//!
+//! **"a child process would have no way in"**: see [`init`].
+//!
+//! # Environment
+//!
+//! `OFFSPRING_CHILD` is set for a child between its start and its entry, and is of no use to anybody
+//! else. `RUST_BACKTRACE` decides whether a panic's backtrace comes with its [`JoinError`].
+
+mod call;
+mod child;
+mod error;
+mod process;
+mod reaper;
+mod registry;
+mod remote_error;
+mod run;
+mod start;
+mod sys;
+mod wire;
+
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
+
+/// The examples of the README are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
+pub use call::{Call, Partial};
+pub use child::init;
+pub use error::{Error, Result};
+pub use offspring_macros::{main, subprocess, test};
+pub use process::{
+    ExitStatus, Handle, JoinError, JoinErrorKind, Process, active_children, cpu_count,
+    current_process, parent_process, set_depth_limit,
+};
+pub use remote_error::RemoteError;
+pub use run::Run;
+pub use wire::Bytes;

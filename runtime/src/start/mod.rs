@@ -1,0 +1,107 @@
+//! Starting a child: what has to hold before, and which way it is done.
+
+mod exec;
+
+use crate::child::way;
+use crate::error::{Error, Kind, Result};
+use crate::process::child::{Child, Name};
+use crate::process::{Process, current};
+use crate::reaper;
+use crate::call::Decode;
+use crate::registry::{Entry, check_unique};
+use crate::wire::frame::{self, Outgoing};
+use crate::wire::message::Message;
+use crate::wire::order::Order;
+use nix::poll::{PollFd, PollFlags};
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+/// What a call says about its process.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Options {
+    pub(crate) name: Option<String>,
+    /// Unless said, as this process.
+    pub(crate) daemon: Option<bool>,
+}
+
+/// Starts a process that runs `function` with `arguments`.
+///
+/// When this returns, the child has been given its arguments, or has died before it took them,
+/// which its end will tell.
+pub(crate) fn start<T>(
+    function: &'static Entry,
+    arguments: Message<'_>,
+    options: Options,
+    decode: Decode<T>,
+) -> Result<Process<T>> {
+    let way = way().ok_or_else(|| Error::new(Kind::NotEntered))?;
+    let me = current::identity();
+    if me.daemon {
+        return Err(Error::new(Kind::DaemonSpawns { process: me.name.clone() }));
+    }
+    let limit = current::depth_limit();
+    if me.lineage.len() >= limit as usize {
+        return Err(Error::new(Kind::TooDeep { limit }));
+    }
+    check_unique(function)?;
+    let start = |what| move |error| Error::start(function.name, what, error);
+    let arguments = Outgoing::new(frame::Kind::Arguments, arguments).map_err(start("its arguments"))?;
+    reaper::prepare()?;
+
+    let lineage = current::next_lineage();
+    let order = Order {
+        function: function.key(),
+        build: build(function),
+        name: options.name.unwrap_or_else(|| current::default_name(&lineage)),
+        daemon: options.daemon.unwrap_or(me.daemon),
+        lineage,
+        depth_limit: limit,
+        parent_name: me.name.clone(),
+        stdout: false,
+    };
+    let name = Name { name: order.name.clone(), daemon: order.daemon, function: function.name };
+    let started = exec::start(way, order).map_err(|failure| failure.into_error(function.name))?;
+    let child = Child::new(reaper::next_serial(), started.pid, name, started.ends);
+    let child = Arc::new(child);
+    reaper::remember(&child);
+    deliver(&child, [started.order, arguments]).map_err(start("sending its arguments"))?;
+    Ok(Process::new(child, decode))
+}
+
+/// A number that differs between builds: how far a function's code is from its description. Both
+/// lie in one image, so it doesn't depend on where that was loaded.
+pub(crate) fn build(function: &'static Entry) -> u64 {
+    (function.run as usize).wrapping_sub(std::ptr::from_ref(function) as usize) as u64
+}
+
+/// Sends frames to a child, however large they are, as long as it lives.
+///
+/// It reads all of them before it runs anything else. If it dies before, or stops reading, there
+/// is nobody left to tell; how it died is told to who joins it.
+fn deliver<'a>(child: &Child, frames: impl IntoIterator<Item = Outgoing<'a>>) -> io::Result<()> {
+    let Some(socket) = child.socket() else { return Ok(()) };
+    for mut frame in frames {
+        loop {
+            match frame.send(socket.as_fd(), false) {
+                Ok(true) => break,
+                Ok(false) => {}
+                Err(error) if is_gone(&error) => return Ok(()),
+                Err(error) => return Err(error),
+            }
+            let mut polled = [
+                PollFd::new(socket.as_fd(), PollFlags::POLLOUT),
+                PollFd::new(child.pidfd(), PollFlags::POLLIN),
+            ];
+            crate::sys::wait::poll(&mut polled, crate::sys::wait::Deadline::NEVER)?;
+            if crate::sys::wait::is_ready(&polled[1]) {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_gone(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
+}

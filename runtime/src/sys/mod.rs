@@ -1,0 +1,12 @@
+//! The system calls, a group a file: all `unsafe` of the life cycle is here, behind safe functions.
+
+pub(crate) mod at_exit;
+pub(crate) mod auxv;
+pub(crate) mod environment;
+pub(crate) mod fd;
+pub(crate) mod launch;
+pub(crate) mod lifeline;
+pub(crate) mod pidfd;
+pub(crate) mod socket;
+pub(crate) mod timer;
+pub(crate) mod wait;

@@ -1,0 +1,304 @@
+//! Frames: how a [`Message`] goes over a stream socket, and how it is read.
+//!
+//! ```text
+//! head   24 bytes   magic "ofs1", kind u8, 3 zero bytes, body length u64,
+//!                   number of bulk runs u32, number of descriptors u32
+//! table  16 each    element u8, 7 zero bytes, count u64: for each bulk run
+//! body
+//! bulk runs, one after the other
+//! ```
+//!
+//! All numbers are little-endian. Descriptors come with the first bytes of the head. The reader
+//! believes nothing: lengths are held against a limit before anything is allocated, and memory is
+//! only touched as bytes arrive.
+
+use super::message::{Bulk, Element, Message, Received};
+use super::plain::Buffer;
+use crate::sys::socket;
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::os::fd::{BorrowedFd, OwnedFd};
+
+const MAGIC: [u8; 4] = *b"ofs1";
+const HEAD: usize = 24;
+const ROW: usize = 16;
+/// Bulk runs are at least a page, so that this many are 4 GiB.
+const MAX_RUNS: u32 = 1 << 20;
+/// How many parts one system call takes at most (`IOV_MAX` is 1024).
+const MAX_PARTS: usize = 64;
+
+/// What a frame is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Kind {
+    /// Parent to child: who it is and which function it shall run.
+    Order = 1,
+    /// Parent to child: the function's arguments.
+    Arguments = 2,
+    /// Child to parent: the function returned this value.
+    Returned = 3,
+    /// The same, and it is the `Err` of a `Result`.
+    ReturnedErr = 4,
+    /// Child to parent: the function panicked.
+    Panicked = 5,
+    /// Child to parent: the order or the arguments can't be understood.
+    Rejected = 6,
+    /// Child to parent: the result can't be encoded.
+    Unencodable = 7,
+}
+
+impl Kind {
+    fn from_wire(number: u8) -> Option<Self> {
+        use Kind::*;
+        let all = [Order, Arguments, Returned, ReturnedErr, Panicked, Rejected, Unencodable];
+        all.into_iter().find(|kind| *kind as u8 == number)
+    }
+}
+
+/// A frame on its way out. It can be sent in pieces, as the socket takes them.
+pub(crate) struct Outgoing<'a> {
+    head: Vec<u8>,
+    message: Message<'a>,
+    sent: usize,
+}
+
+impl<'a> Outgoing<'a> {
+    pub(crate) fn new(kind: Kind, message: Message<'a>) -> io::Result<Self> {
+        if message.fds.len() > socket::MAX_FDS || message.bulk.len() > MAX_RUNS as usize {
+            let text = format!(
+                "a message takes at most {} descriptors and {MAX_RUNS} bulk runs, not {} and {}",
+                socket::MAX_FDS,
+                message.fds.len(),
+                message.bulk.len()
+            );
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        let mut head = Vec::with_capacity(HEAD + ROW * message.bulk.len());
+        head.extend(MAGIC);
+        head.extend([kind as u8, 0, 0, 0]);
+        head.extend((message.body.len() as u64).to_le_bytes());
+        head.extend((message.bulk.len() as u32).to_le_bytes());
+        head.extend((message.fds.len() as u32).to_le_bytes());
+        for run in &message.bulk {
+            let count = run.bytes().len() / run.element().width();
+            head.extend([run.element() as u8, 0, 0, 0, 0, 0, 0, 0]);
+            head.extend((count as u64).to_le_bytes());
+        }
+        Ok(Self { head, message, sent: 0 })
+    }
+
+    /// Sends on; `Ok(true)` once all is sent. If `wait` is false, `Ok(false)` says that the socket
+    /// is full.
+    pub(crate) fn send(&mut self, socket: BorrowedFd<'_>, wait: bool) -> io::Result<bool> {
+        loop {
+            let parts = self.unsent();
+            if parts.is_empty() {
+                return Ok(true);
+            }
+            let fds = if self.sent == 0 { &self.message.fds[..] } else { &[] };
+            match socket::send(socket, &parts, fds, wait) {
+                Ok(count) => self.sent += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn unsent(&self) -> Vec<IoSlice<'_>> {
+        let runs = self.message.bulk.iter().map(Bulk::bytes);
+        let all = [&self.head[..], &self.message.body[..]].into_iter().chain(runs);
+        let mut skip = self.sent;
+        let rest = all.filter_map(|part| {
+            let skipped = skip.min(part.len());
+            skip -= skipped;
+            (skipped < part.len()).then(|| IoSlice::new(&part[skipped..]))
+        });
+        rest.take(MAX_PARTS).collect()
+    }
+}
+
+/// A frame as it arrives, piece by piece.
+pub(crate) struct Incoming {
+    head: Vec<u8>,
+    kind: Option<Kind>,
+    parts: Vec<Buffer>,
+    /// Bytes that each of `parts` is to have.
+    wanted: Vec<usize>,
+    fds: Vec<OwnedFd>,
+    limit: u64,
+    accept_fds: bool,
+}
+
+/// How far a frame has come.
+#[derive(Debug)]
+pub(crate) enum Progress {
+    /// The socket has no more for now.
+    Pending,
+    Complete(Kind, Received),
+}
+
+/// Why a frame can't be read.
+#[derive(Debug)]
+pub(crate) enum FrameError {
+    /// The peer closed the socket or died; `true`: in the middle of the frame.
+    Ended(bool),
+    Corrupt(&'static str),
+    TooLarge { bytes: u64, limit: u64 },
+    OutOfMemory { bytes: u64 },
+    Io(io::Error),
+}
+
+impl Incoming {
+    /// Reads one frame of at most `limit` bytes.
+    pub(crate) fn new(limit: u64, accept_fds: bool) -> Self {
+        Self {
+            head: Vec::with_capacity(HEAD),
+            kind: None,
+            parts: Vec::new(),
+            wanted: Vec::new(),
+            fds: Vec::new(),
+            limit,
+            accept_fds,
+        }
+    }
+
+    /// Reads on. After `Complete` or an error it must not be called again.
+    pub(crate) fn receive(
+        &mut self,
+        socket: BorrowedFd<'_>,
+        wait: bool,
+    ) -> Result<Progress, FrameError> {
+        loop {
+            let kind = match self.kind {
+                Some(kind) => kind,
+                None => match self.receive_head(socket, wait)? {
+                    Some(kind) => kind,
+                    None => return Ok(Progress::Pending),
+                },
+            };
+            let mut parts = self.parts.iter_mut().zip(&self.wanted);
+            let Some(part) = parts.find(|(part, wanted)| part.len_bytes() < **wanted) else {
+                return Ok(Progress::Complete(kind, self.finish()));
+            };
+            match socket::receive_into(socket, part.0, part.1 - part.0.len_bytes(), wait) {
+                Ok(0) => return Err(FrameError::Ended(true)),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Ok(Progress::Pending);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn receive_head(
+        &mut self,
+        socket: BorrowedFd<'_>,
+        wait: bool,
+    ) -> Result<Option<Kind>, FrameError> {
+        loop {
+            let wanted = self.head_len()?;
+            if self.head.len() == wanted {
+                return self.parse_head().map(Some);
+            }
+            let start = self.head.len();
+            let mut piece = [0; 1024];
+            let piece = &mut piece[..(wanted - start).min(1024)];
+            let fds = self.accept_fds.then_some(&mut self.fds);
+            match socket::receive_bytes(socket, piece, fds, wait) {
+                Ok(0) => return Err(FrameError::Ended(start > 0)),
+                Ok(count) => self.head.extend(&piece[..count]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Length of the head with its table, as far as that is known.
+    fn head_len(&self) -> Result<usize, FrameError> {
+        let known = self.head.len().min(MAGIC.len());
+        if self.head[..known] != MAGIC[..known] {
+            return Err(FrameError::Corrupt("it doesn't begin as a frame"));
+        }
+        if self.head.len() < HEAD {
+            return Ok(HEAD);
+        }
+        let runs = u32::from_le_bytes(array(&self.head, 16));
+        if runs > MAX_RUNS {
+            return Err(FrameError::Corrupt("too many bulk runs"));
+        }
+        Ok(HEAD + ROW * runs as usize)
+    }
+
+    fn parse_head(&mut self) -> Result<Kind, FrameError> {
+        let kind = Kind::from_wire(self.head[4]).ok_or(FrameError::Corrupt("unknown kind"))?;
+        let body = u64::from_le_bytes(array(&self.head, 8));
+        let fds = u32::from_le_bytes(array(&self.head, 20)) as usize;
+        if fds != self.fds.len() && self.accept_fds {
+            return Err(FrameError::Corrupt("descriptors are missing"));
+        }
+        let mut runs = vec![(Element::U8, body)];
+        for row in self.head[HEAD..].chunks_exact(ROW) {
+            let element = Element::from_wire(row[0]).ok_or(FrameError::Corrupt("unknown element"))?;
+            runs.push((element, u64::from_le_bytes(array(row, 8))));
+        }
+        let sizes = runs.iter().map(|(element, count)| count.checked_mul(element.width() as u64));
+        let total = sizes.clone().try_fold(0_u64, |sum, size| sum.checked_add(size?));
+        match total {
+            Some(total) if total <= self.limit => {}
+            total => {
+                let bytes = total.unwrap_or(u64::MAX);
+                return Err(FrameError::TooLarge { bytes, limit: self.limit });
+            }
+        }
+        for ((element, count), size) in runs.iter().zip(sizes) {
+            let size = size.unwrap_or(u64::MAX);
+            let room = usize::try_from(*count).ok();
+            let buffer = room.and_then(|room| Buffer::with_capacity(*element, room).ok());
+            self.parts.push(buffer.ok_or(FrameError::OutOfMemory { bytes: size })?);
+            self.wanted.push(size as usize);
+        }
+        self.kind = Some(kind);
+        Ok(kind)
+    }
+
+    fn finish(&mut self) -> Received {
+        let mut parts = std::mem::take(&mut self.parts).into_iter();
+        let body = parts.next().and_then(|body| body.into_vec().ok()).unwrap_or_default();
+        let fds = std::mem::take(&mut self.fds);
+        Received { body, bulk: parts.map(Some).collect(), fds: fds.into_iter().map(Some).collect() }
+    }
+}
+
+fn array<const N: usize>(bytes: &[u8], start: usize) -> [u8; N] {
+    std::array::from_fn(|i| bytes[start + i])
+}
+
+impl From<io::Error> for FrameError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::ConnectionReset => Self::Ended(true),
+            _ => Self::Io(error),
+        }
+    }
+}
+
+impl fmt::Display for FrameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ended(false) => f.write_str("the peer closed the connection"),
+            Self::Ended(true) => f.write_str("the peer closed the connection in the middle of a message"),
+            Self::Corrupt(what) => write!(f, "corrupt message: {what}"),
+            Self::TooLarge { bytes, limit } => {
+                write!(f, "a message of {bytes} bytes is over the limit of {limit} bytes")
+            }
+            Self::OutOfMemory { bytes } => write!(f, "no memory for a message of {bytes} bytes"),
+            Self::Io(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for FrameError {}

@@ -1,0 +1,100 @@
+//! What one frame carries: a body, bulk data beside it, and file descriptors.
+
+use std::fmt;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+pub(crate) use super::plain::Buffer;
+
+/// A message on its way out, gathered from where its parts lie.
+#[derive(Default)]
+pub struct Message<'a> {
+    /// Encoded values. They refer to [`Message::bulk`] by index.
+    pub(crate) body: Vec<u8>,
+    /// Large runs of plain elements, which are written from where they are.
+    pub(crate) bulk: Vec<Bulk<'a>>,
+    /// Descriptors that travel beside the bytes.
+    pub(crate) fds: Vec<OwnedFd>,
+}
+
+/// A run of plain elements that is sent as its bytes.
+pub(crate) enum Bulk<'a> {
+    Borrowed { element: Element, bytes: &'a [u8] },
+    Shared(Arc<Vec<u8>>),
+}
+
+/// A message that has arrived.
+#[derive(Default)]
+pub struct Received {
+    pub(crate) body: Vec<u8>,
+    /// Each is taken once, by the value that refers to it.
+    pub(crate) bulk: Vec<Option<Buffer>>,
+    pub(crate) fds: Vec<Option<OwnedFd>>,
+}
+
+impl Bulk<'_> {
+    pub(crate) fn element(&self) -> Element {
+        match self {
+            Self::Borrowed { element, .. } => *element,
+            Self::Shared(_) => Element::U8,
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Borrowed { bytes, .. } => bytes,
+            Self::Shared(bytes) => bytes,
+        }
+    }
+}
+
+/// Calls a macro with every plain element: its name and its type.
+macro_rules! with_elements {
+    ($then:ident) => {
+        $then! {
+            U8 u8  I8 i8  U16 u16  I16 i16  U32 u32  I32 i32  U64 u64  I64 i64
+            U128 u128  I128 i128  Usize usize  Isize isize  F32 f32  F64 f64
+        }
+    };
+}
+pub(crate) use with_elements;
+
+macro_rules! elements {
+    ($($name:ident $ty:ty)*) => {
+        /// What a bulk run is made of; the number is what stands on the wire.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        pub(crate) enum Element {
+            $($name,)*
+        }
+
+        impl Element {
+            pub(crate) fn from_wire(number: u8) -> Option<Self> {
+                [$(Self::$name),*].get(usize::from(number)).copied()
+            }
+
+            /// Size of one element in bytes.
+            pub(crate) fn width(self) -> usize {
+                match self {
+                    $(Self::$name => size_of::<$ty>(),)*
+                }
+            }
+        }
+    };
+}
+
+with_elements!(elements);
+
+impl fmt::Debug for Message<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { body, bulk, fds } = self;
+        write!(f, "Message({} bytes, {} bulk, {} fds)", body.len(), bulk.len(), fds.len())
+    }
+}
+
+impl fmt::Debug for Received {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { body, bulk, fds } = self;
+        write!(f, "Received({} bytes, {} bulk, {} fds)", body.len(), bulk.len(), fds.len())
+    }
+}

@@ -1,0 +1,39 @@
+//! What can be sent to another process.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::codec::{self, CodecError};
+use super::message::{Buffer, Message};
+
+/// A type whose values can be sent to another process.
+///
+/// It is implemented for every type that owns its data and implements serde's [`Serialize`] and
+/// [`Deserialize`](serde::Deserialize); there is nothing to implement by hand.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be sent to another process",
+    label = "this type would have to be serialized",
+    note = "add `#[derive(serde::Serialize, serde::Deserialize)]` to `{Self}`"
+)]
+pub trait Portable: Sized + 'static {
+    /// Appends the value to a message. If that fails, the message is as it was before.
+    #[doc(hidden)]
+    fn encode<'a>(&'a self, message: &mut Message<'a>) -> Result<(), CodecError>;
+
+    /// Reads a value that fills `body`, and takes the bulk runs it refers to.
+    #[doc(hidden)]
+    fn decode(body: &[u8], bulk: &mut [Option<Buffer>]) -> Result<Self, CodecError>;
+}
+
+// Without this the compiler would explain that `Serialize` is missing, and on which of serde's types it
+// is not, instead of showing the message above.
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned + 'static> Portable for T {
+    fn encode<'a>(&'a self, message: &mut Message<'a>) -> Result<(), CodecError> {
+        codec::encode(self, message)
+    }
+
+    fn decode(body: &[u8], bulk: &mut [Option<Buffer>]) -> Result<Self, CodecError> {
+        codec::decode(body, bulk)
+    }
+}
