@@ -23,9 +23,16 @@ impl Run for Greeter {
 #[offspring::main]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("main process, pid {}", std::process::id());
-    let length = Greeter { name: "child".into() }.start()?.join()?;
+    let length = Greeter {
+        name: "child".into(),
+    }
+    .start()?
+    .join()?;
     println!("it counted {length} letters");
-    let length = Greeter { name: "parent".into() }.run();
+    let length = Greeter {
+        name: "parent".into(),
+    }
+    .run();
     println!("called in place, it counted {length} letters");
     Ok(())
 }

@@ -2,9 +2,11 @@
 //!
 //! `cargo run --example introduce -- MODE`, where MODE is
 //! `plain`: main ends first, and the program waits for the child;
-//! `join`: main waits for the child.
+//! `join`: main waits for the child;
+//! `daemon`: main ends first, and the child is ended with it;
+//! `terminate`: main ends the child right after the start.
 
-use offspring::{spawn, subprocess};
+use offspring::{call, subprocess};
 use offspring_examples::{mode, sleep};
 use std::collections::BTreeMap;
 use std::os::unix::process::parent_id;
@@ -30,12 +32,24 @@ fn sub_process(
 #[offspring::main]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("main process runs, pid: {}", process::id());
-    let child =
-        spawn!(sub_process, "king", 18, "balabala...", "makabaka...", kwargs <key = "value">)?;
-    match mode().as_deref() {
-        None | Some("plain") => {}
+    let mode = mode();
+    let child = call!(
+        sub_process,
+        "king",
+        18,
+        "balabala...",
+        "makabaka...",
+        kwargs<key = "value">
+    )
+    .daemon(mode.as_deref() == Some("daemon"))
+    .start()?;
+    match mode.as_deref() {
+        None | Some("plain" | "daemon") => {}
         Some("join") => child.join()?,
-        Some(other) => return Err(format!("no mode '{other}': plain or join").into()),
+        Some("terminate") => child.terminate()?,
+        Some(other) => {
+            return Err(format!("no mode '{other}': plain, join, daemon or terminate").into());
+        }
     }
     println!("main process is done");
     Ok(())

@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if mode == "one-by-one" {
         first.wait()?;
     }
-    let second = spawn!(work2, 8.0, kwargs <text = "hello world!">)?;
+    let second = spawn!(work2, 8.0, kwargs<text = "hello world!">)?;
     println!("Process start.");
     match &*mode {
         "both" => {

@@ -11,6 +11,6 @@ fn introduce(name: &str, age: u32) {
 
 #[offspring::main]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    spawn!(introduce, "Ada", kwargs <age = 36>)?.join()?;
+    spawn!(introduce, "Ada", kwargs<age = 36>)?.join()?;
     Ok(())
 }

@@ -14,11 +14,16 @@ fn work(number: u64) -> u64 {
 
 #[offspring::main]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let children = (0..10).map(|number| spawn!(work, number)).collect::<Result<Vec<_>, _>>()?;
+    let children = (0..10)
+        .map(|number| spawn!(work, number))
+        .collect::<Result<Vec<_>, _>>()?;
     println!("main has started {} children", children.len());
     if std::env::args().any(|argument| argument == "--join") {
         let results = children.into_iter().map(|child| child.join());
-        println!("the sum of their squares: {}", results.sum::<Result<u64, _>>()?);
+        println!(
+            "the sum of their squares: {}",
+            results.sum::<Result<u64, _>>()?
+        );
     }
     Ok(())
 }

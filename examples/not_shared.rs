@@ -20,6 +20,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     NUMBER.store(2, Relaxed);
     println!("parent: it is {}", NUMBER.load(Relaxed));
     let seen = spawn!(change)?.join()?;
-    println!("parent: the child saw {seen}, and here it is still {}", NUMBER.load(Relaxed));
+    println!(
+        "parent: the child saw {seen}, and here it is still {}",
+        NUMBER.load(Relaxed)
+    );
     Ok(())
 }

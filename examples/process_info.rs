@@ -11,7 +11,11 @@ fn work1() {
     let parent = parent_process().map_or(0, |parent| parent.pid());
     for _ in 0..10 {
         sleep(0.5);
-        println!("running work1: {}, pid {}, the parent's pid {parent}", me.name(), me.pid());
+        println!(
+            "running work1: {}, pid {}, the parent's pid {parent}",
+            me.name(),
+            me.pid()
+        );
     }
 }
 

@@ -9,7 +9,11 @@ use std::process;
 
 #[subprocess]
 fn sing(#[default = 3] num: u32) {
-    println!("sing: pid {}, the parent's pid {}", process::id(), parent_id());
+    println!(
+        "sing: pid {}, the parent's pid {}",
+        process::id(),
+        parent_id()
+    );
     for _ in 0..num {
         println!("singing...");
         sleep(1.0);
@@ -18,7 +22,11 @@ fn sing(#[default = 3] num: u32) {
 
 #[subprocess]
 fn dance(#[default = 3] num: u32) {
-    println!("dance: pid {}, the parent's pid {}", process::id(), parent_id());
+    println!(
+        "dance: pid {}, the parent's pid {}",
+        process::id(),
+        parent_id()
+    );
     for _ in 0..num {
         println!("dancing...");
         sleep(1.0);
@@ -38,7 +46,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     b.join()?;
 
     println!("-- the count by keyword");
-    let (a, b) = (spawn!(sing, kwargs <num = 3>)?, spawn!(dance, kwargs <num = 3>)?);
+    let (a, b) = (
+        spawn!(sing, kwargs<num = 3>)?,
+        spawn!(dance, kwargs<num = 3>)?,
+    );
     a.join()?;
     b.join()?;
     Ok(())

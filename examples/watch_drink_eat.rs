@@ -32,7 +32,7 @@ fn eat(food: &str) {
 #[offspring::main]
 fn main() -> offspring::Result<()> {
     let _watch = spawn!(watch)?;
-    let _drink = spawn!(drink, kwargs <food = "sheep soup">)?;
+    let _drink = spawn!(drink, kwargs<food = "sheep soup">)?;
     let _eat = spawn!(eat, "rice")?;
     println!("main program's code is done");
     Ok(())

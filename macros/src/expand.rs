@@ -219,13 +219,18 @@ fn checks(call: &Call) -> TokenStream {
     let has_list = call.list.is_some();
     let arguments = quote!(#signature, #count, #has_list, &[#(#names),*]);
     let complete = check(krate, callee, "complete", &arguments);
-    let hints = call.keywords.iter().zip(&names).map(|(keyword, name)| {
-        // `type = ..` is a name here, but only `r#type` is one to rustc.
-        match syn::parse_str::<Ident>(name) {
-            Ok(_) => keyword.name.clone(),
-            Err(_) => Ident::new_raw(name, keyword.name.span()),
-        }
-    });
+    let hints = call
+        .keywords
+        .iter()
+        .zip(&names)
+        .filter_map(|(keyword, name)| {
+            // `type = ..` is a name here, but only `r#type` is one to rustc.
+            match syn::parse_str::<Ident>(name) {
+                Ok(_) => Some(keyword.name.clone()),
+                Err(_) if ["self", "Self", "super", "crate", "_"].contains(&name.as_str()) => None,
+                Err(_) => Some(Ident::new_raw(name, keyword.name.span())),
+            }
+        });
 
     quote_spanned! {Span::mixed_site()=> {
         const __OFFSPRING_SIGNATURE: &#krate::__private::Signature =

@@ -15,6 +15,9 @@ pub(crate) fn check(which: Macro, input: ParseStream<'_>) -> Result<()> {
     if input.peek(Token![,]) {
         return Err(input.error("expected an argument before this `,`"));
     }
+    if input.peek(Token![<]) && opens_pairs(input.cursor()) {
+        return Err(input.error("keyword arguments go in `kwargs <name = value>`"));
+    }
     let Some((word, rest)) = input.cursor().ident() else {
         return Ok(());
     };
@@ -23,6 +26,8 @@ pub(crate) fn check(which: Macro, input: ParseStream<'_>) -> Result<()> {
     }
     if word == "kwargs" {
         check_kwargs(&word, rest)?;
+    } else if opens_pairs(rest) {
+        return Err(Error::new(word.span(), "did you mean `kwargs`?"));
     }
     check_misspelt(&word, rest)
 }
@@ -79,6 +84,17 @@ fn check_kwargs(word: &Ident, rest: Cursor<'_>) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// `<name = ..`, which is no comparison.
+fn opens_pairs(cursor: Cursor<'_>) -> bool {
+    let inside = cursor
+        .punct()
+        .filter(|(punct, _)| punct.as_char() == '<')
+        .map(|(_, rest)| rest);
+    inside
+        .and_then(Cursor::ident)
+        .is_some_and(|(_, rest)| is_assignment(rest))
 }
 
 /// `name = ..`, `name: ..`, `"name" = ..`, `"name": ..` or `..`, which has nothing before it.

@@ -14,17 +14,49 @@ pub struct Error(Box<Kind>);
 
 pub(crate) enum Kind {
     NotEntered,
-    DaemonSpawns { process: String },
-    TooDeep { limit: u32 },
-    Ambiguous { function: String, first: String, second: String },
-    Encode { function: String, argument: String, source: CodecError },
-    MultipleValues { function: String, key: String },
-    NamesParameter { function: String, key: String },
-    Start { function: String, what: String, source: io::Error },
-    Loader { loader: String, program: String },
-    Forked { pid: u32 },
+    DaemonSpawns {
+        process: String,
+    },
+    TooDeep {
+        limit: u32,
+    },
+    Ambiguous {
+        function: String,
+        first: String,
+        second: String,
+    },
+    Encode {
+        function: String,
+        argument: String,
+        source: CodecError,
+    },
+    MultipleValues {
+        function: String,
+        key: String,
+    },
+    NamesParameter {
+        function: String,
+        key: String,
+    },
+    Start {
+        function: String,
+        what: String,
+        source: io::Error,
+    },
+    Loader {
+        loader: String,
+        program: String,
+    },
+    Forked {
+        pid: u32,
+    },
     WaitForSelf,
-    System { what: String, source: io::Error },
+    NotAChild,
+    Privileged,
+    System {
+        what: String,
+        source: io::Error,
+    },
 }
 
 impl Error {
@@ -34,28 +66,49 @@ impl Error {
 
     pub(crate) fn encode(function: &str, argument: &str, source: CodecError) -> Self {
         let (function, argument) = (function.to_owned(), argument.to_owned());
-        Self::new(Kind::Encode { function, argument, source })
+        Self::new(Kind::Encode {
+            function,
+            argument,
+            source,
+        })
     }
 
     pub(crate) fn multiple_values(function: &str, key: &str) -> Self {
-        Self::new(Kind::MultipleValues { function: function.to_owned(), key: key.to_owned() })
+        Self::new(Kind::MultipleValues {
+            function: function.to_owned(),
+            key: key.to_owned(),
+        })
     }
 
     pub(crate) fn names_parameter(function: &str, key: &str) -> Self {
-        Self::new(Kind::NamesParameter { function: function.to_owned(), key: key.to_owned() })
+        Self::new(Kind::NamesParameter {
+            function: function.to_owned(),
+            key: key.to_owned(),
+        })
     }
 
     pub(crate) fn ambiguous(function: &str, first: String, second: String) -> Self {
-        Self::new(Kind::Ambiguous { function: function.to_owned(), first, second })
+        Self::new(Kind::Ambiguous {
+            function: function.to_owned(),
+            first,
+            second,
+        })
     }
 
     pub(crate) fn start(function: &str, what: &str, source: io::Error) -> Self {
         let (function, what) = (function.to_owned(), what.to_owned());
-        Self::new(Kind::Start { function, what, source })
+        Self::new(Kind::Start {
+            function,
+            what,
+            source,
+        })
     }
 
     pub(crate) fn system(what: impl Into<String>, source: io::Error) -> Self {
-        Self::new(Kind::System { what: what.into(), source })
+        Self::new(Kind::System {
+            what: what.into(),
+            source,
+        })
     }
 
     /// There is no `#[offspring::main]`, `#[offspring::test]` or [`init`](crate::init) by which a
@@ -87,31 +140,53 @@ impl fmt::Display for Error {
             ),
             Kind::DaemonSpawns { process } => write!(
                 f,
-                "daemonic processes are not allowed to have children, and '{process}' is one"
+                "daemonic processes are not allowed to have children, and '{process}' is one; \
+                 call!(..).may_spawn(true) allows it"
             ),
             Kind::TooDeep { limit } => write!(
                 f,
                 "processes are nested {limit} levels deep, which looks like a program that starts \
                  itself for ever; if it is meant, offspring::set_depth_limit allows more"
             ),
-            Kind::Ambiguous { function, first, second } => write!(
+            Kind::Ambiguous {
+                function,
+                first,
+                second,
+            } => write!(
                 f,
                 "a child could not tell two functions named {function} apart, one at {first} and \
                  one at {second}: rename one"
             ),
-            Kind::Encode { function, argument, source } => {
-                write!(f, "{function}(): argument '{argument}' can't be serialized: {source}")
+            Kind::Encode {
+                function,
+                argument,
+                source,
+            } => {
+                write!(
+                    f,
+                    "{function}(): argument '{argument}' can't be serialized: {source}"
+                )
             }
             Kind::MultipleValues { function, key } => {
-                write!(f, "{function}() got multiple values for keyword argument '{key}'")
+                write!(
+                    f,
+                    "{function}() got multiple values for keyword argument '{key}'"
+                )
             }
             Kind::NamesParameter { function, key } => write!(
                 f,
                 "{function}() has a parameter '{key}', which a spread map can't fill: write \
                  kwargs <{key} = ..>"
             ),
-            Kind::Start { function, what, source } => {
-                write!(f, "can't start a process for {function}(): {what}: {source}")?;
+            Kind::Start {
+                function,
+                what,
+                source,
+            } => {
+                write!(
+                    f,
+                    "can't start a process for {function}(): {what}: {source}"
+                )?;
                 f.write_str(hint(source))
             }
             Kind::Loader { loader, program } => write!(
@@ -125,6 +200,11 @@ impl fmt::Display for Error {
                  fork before the first spawn!, or execute a program"
             ),
             Kind::WaitForSelf => f.write_str("a process can't wait for its own end"),
+            Kind::NotAChild => f.write_str("only a child can be ended with its descendants"),
+            Kind::Privileged => f.write_str(
+                "this program was started with raised privileges (set-user-id or capabilities), so \
+                 its children would not believe that they are: start processes without them",
+            ),
             Kind::System { what, source } => {
                 write!(f, "{what}: {source}")?;
                 f.write_str(hint(source))

@@ -87,7 +87,10 @@
 
 mod call;
 mod child;
+mod ending;
 mod error;
+mod fault;
+mod lifelines;
 mod process;
 mod reaper;
 mod registry;
@@ -108,12 +111,14 @@ struct Readme;
 
 pub use call::{Call, Partial};
 pub use child::init;
+pub use ending::{set_termination_grace, terminate_all};
 pub use error::{Error, Result};
 pub use offspring_macros::{main, subprocess, test};
 pub use process::{
-    ExitStatus, Handle, JoinError, JoinErrorKind, Process, active_children, cpu_count,
+    ExitStatus, Handle, JoinError, JoinErrorKind, Output, Process, active_children, cpu_count,
     current_process, parent_process, set_depth_limit,
 };
 pub use remote_error::RemoteError;
 pub use run::Run;
+pub use start::Stdio;
 pub use wire::Bytes;

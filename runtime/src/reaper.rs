@@ -10,34 +10,51 @@
 //! most that time. The timer is only set while the list has entries, so that an idle process stays
 //! asleep.
 //!
-//! Locks are taken in this order: a child's state, then [`CHILDREN`] or [`FRESH`]. No function here
+//! The same timer serves the children's time limits.
+//!
+//! Locks are taken in this order: a child's state, then [`CHILDREN`] or [`AGENDA`]. No function here
 //! calls a method of a child while it holds one of its own.
 
+use crate::ending;
 use crate::error::{Error, Result};
+use crate::lifelines;
 use crate::process::child::Child;
 use crate::sys;
-use crate::sys::wait::Deadline;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::signal::{SigSet, SigmaskHow, pthread_sigmask};
 use nix::sys::timer::Expiration;
 use nix::sys::timerfd::{TimerFd, TimerSetTimeFlags};
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a child may be without anybody who polls it.
 const GRACE: Duration = Duration::from_millis(20);
-/// How long daemons have at the end of the process between SIGTERM and SIGKILL.
-const DAEMON_GRACE: Duration = Duration::from_secs(1);
 const TIMER: u64 = u64::MAX;
 
 /// Those that have not ended.
 static CHILDREN: Mutex<Vec<Arc<Child>>> = Mutex::new(Vec::new());
-/// Those that the background takes over when the timer fires. Not empty: the timer is set.
-static FRESH: Mutex<Vec<u64>> = Mutex::new(Vec::new());
+static AGENDA: Mutex<Agenda> = Mutex::new(Agenda {
+    fresh: Vec::new(),
+    adopt: None,
+    limits: Vec::new(),
+    set: None,
+});
 static BACKGROUND: OnceLock<Background> = OnceLock::new();
+
+/// What the background is to do, and when. By serial numbers, since a child may end before.
+struct Agenda {
+    /// Those that it takes over next,
+    fresh: Vec<u64>,
+    /// at this time.
+    adopt: Option<Instant>,
+    /// Those whose time is limited, and until when.
+    limits: Vec<(Instant, u64)>,
+    /// When the timer will fire.
+    set: Option<Instant>,
+}
 
 struct Background {
     epoll: Epoll,
@@ -56,7 +73,9 @@ pub(crate) fn prepare() -> Result<()> {
     static STARTING: Mutex<()> = Mutex::new(());
     let ours = |background: &Background| match background.pid == std::process::id() {
         true => Ok(()),
-        false => Err(Error::new(crate::error::Kind::Forked { pid: background.pid })),
+        false => Err(Error::new(crate::error::Kind::Forked {
+            pid: background.pid,
+        })),
     };
     if let Some(background) = BACKGROUND.get() {
         return ours(background);
@@ -69,18 +88,31 @@ pub(crate) fn prepare() -> Result<()> {
 }
 
 fn start() -> io::Result<()> {
-    let epoll = Epoll(sys::fd::above_stdio(Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?.0)?);
+    let epoll = Epoll(sys::fd::above_stdio(
+        Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?.0,
+    )?);
     let timer = sys::timer::timer()?;
     epoll.add(&timer, EpollEvent::new(EpollFlags::EPOLLIN, TIMER))?;
 
     let mut mask = SigSet::empty();
-    pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut mask))?;
-    let thread = std::thread::Builder::new().name("offspring".into()).spawn(run);
+    pthread_sigmask(
+        SigmaskHow::SIG_SETMASK,
+        Some(&SigSet::all()),
+        Some(&mut mask),
+    )?;
+    let thread = std::thread::Builder::new()
+        .name("offspring".into())
+        .spawn(run);
     pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&mask), None)?;
     let thread = thread?;
 
-    sys::at_exit::at_exit(at_exit)?;
-    let background = BACKGROUND.get_or_init(|| Background { epoll, timer, pid: std::process::id() });
+    sys::at_exit::at_exit(ending::at_exit)?;
+    lifelines::guard_forks()?;
+    let background = BACKGROUND.get_or_init(|| Background {
+        epoll,
+        timer,
+        pid: std::process::id(),
+    });
     debug_assert_eq!(background.pid, std::process::id());
     thread.thread().unpark();
     Ok(())
@@ -103,7 +135,7 @@ fn run() {
         };
         for event in &events[..ready] {
             match event.data() {
-                TIMER => background.adopt(),
+                TIMER => background.keep_agenda(),
                 serial => attend(serial),
             }
         }
@@ -116,36 +148,100 @@ fn attend(serial: u64) {
     // A waker is foreign code; its panic has been reported, and must not end this thread.
     let advanced = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| child.advance(true)));
     if let Ok(Err(error)) = advanced {
-        eprintln!("offspring: can't look after process {}: {error}", child.pid);
+        complain(&child, Err(error));
         child.unwatch();
     }
 }
 
 impl Background {
-    /// The timer has fired: takes over those that nobody waits for.
-    fn adopt(&self) {
+    /// The timer has fired.
+    fn keep_agenda(&self) {
         let mut count = [0; 8];
+        // It may have been set anew since, and have nothing to read.
         let _ = nix::unistd::read(&self.timer, &mut count);
-        let fresh = std::mem::take(&mut *lock(&FRESH));
-        for serial in fresh {
-            if let Some(child) = find(serial)
-                && let Err(error) = child.watch_if_alone()
-            {
-                eprintln!("offspring: can't look after process {}: {error}", child.pid);
-            }
+        let (fresh, late) = {
+            let mut agenda = lock(&AGENDA);
+            agenda.set = None;
+            let due = agenda.take_due(Instant::now());
+            agenda.set_timer(self);
+            due
+        };
+        for child in fresh.into_iter().filter_map(find) {
+            complain(&child, child.watch_if_alone());
+        }
+        for child in late.into_iter().filter_map(find) {
+            complain(&child, child.time_out());
         }
     }
 }
 
-/// A child has come to life.
-pub(crate) fn remember(child: &Arc<Child>) {
+impl Agenda {
+    /// Those to be taken over and those whose time is up.
+    fn take_due(&mut self, now: Instant) -> (Vec<u64>, Vec<u64>) {
+        let fresh = match self.adopt {
+            Some(time) if time <= now => {
+                self.adopt = None;
+                std::mem::take(&mut self.fresh)
+            }
+            _ => Vec::new(),
+        };
+        let late = self.limits.extract_if(.., |(time, _)| *time <= now);
+        (fresh, late.map(|(_, serial)| serial).collect())
+    }
+
+    /// Sets the timer to what comes first, if that is before what it is set to.
+    fn set_timer(&mut self, background: &Background) {
+        let limits = self.limits.iter().map(|(time, _)| *time);
+        let Some(next) = limits.chain(self.adopt).min() else {
+            return;
+        };
+        if self.set.is_some_and(|set| set <= next) {
+            return;
+        }
+        // Zero would unset it.
+        let wait = next
+            .saturating_duration_since(Instant::now())
+            .max(Duration::from_nanos(1));
+        let set = background
+            .timer
+            .set(Expiration::OneShot(wait.into()), TimerSetTimeFlags::empty());
+        debug_assert!(set.is_ok());
+        self.set = Some(next);
+    }
+}
+
+fn complain(child: &Child, result: io::Result<()>) {
+    if let Err(error) = result {
+        eprintln!("offspring: can't look after process {}: {error}", child.pid);
+    }
+}
+
+/// A child has come to life, and is to be killed at the deadline, if there is one.
+pub(crate) fn remember(child: &Arc<Child>, lifeline: OwnedFd, deadline: Option<Instant>) {
+    lifelines::hold(child.serial, lifeline);
     lock(&CHILDREN).push(child.clone());
-    adopt_later(child);
+    note(|agenda| {
+        agenda.fresh.push(child.serial);
+        agenda
+            .limits
+            .extend(deadline.map(|time| (time, child.serial)));
+    });
 }
 
 /// A child has ended.
 pub(crate) fn forget(serial: u64) {
+    lifelines::release(serial);
     lock(&CHILDREN).retain(|child| child.serial != serial);
+    lock(&AGENDA)
+        .limits
+        .retain(|(_, limited)| *limited != serial);
+}
+
+/// Whether this is the process that the children are of, and not a fork of it.
+pub(crate) fn is_ours() -> bool {
+    BACKGROUND
+        .get()
+        .is_some_and(|background| background.pid == std::process::id())
 }
 
 /// Those that had not ended when somebody last looked.
@@ -154,24 +250,38 @@ pub(crate) fn children() -> Vec<Arc<Child>> {
 }
 
 fn find(serial: u64) -> Option<Arc<Child>> {
-    lock(&CHILDREN).iter().find(|child| child.serial == serial).cloned()
+    lock(&CHILDREN)
+        .iter()
+        .find(|child| child.serial == serial)
+        .cloned()
 }
 
 /// Nobody polls `child` at the moment.
 pub(crate) fn adopt_later(child: &Child) {
-    let Some(background) = BACKGROUND.get() else { return };
-    let mut fresh = lock(&FRESH);
-    fresh.push(child.serial);
-    if fresh.len() == 1 {
-        let set = background.timer.set(Expiration::OneShot(GRACE.into()), TimerSetTimeFlags::empty());
-        debug_assert!(set.is_ok());
+    note(|agenda| agenda.fresh.push(child.serial));
+}
+
+/// Puts something on the agenda.
+fn note(what: impl FnOnce(&mut Agenda)) {
+    let Some(background) = BACKGROUND.get() else {
+        return;
+    };
+    let mut agenda = lock(&AGENDA);
+    what(&mut agenda);
+    if !agenda.fresh.is_empty() && agenda.adopt.is_none() {
+        agenda.adopt = Some(Instant::now() + GRACE);
     }
+    agenda.set_timer(background);
 }
 
 /// Has the background look at a child whenever `fd` is readable.
 pub(crate) fn watch(serial: u64, fd: BorrowedFd<'_>) -> io::Result<()> {
-    let Some(background) = BACKGROUND.get() else { return Ok(()) };
-    Ok(background.epoll.add(fd, EpollEvent::new(EpollFlags::EPOLLIN, serial))?)
+    let Some(background) = BACKGROUND.get() else {
+        return Ok(());
+    };
+    Ok(background
+        .epoll
+        .add(fd, EpollEvent::new(EpollFlags::EPOLLIN, serial))?)
 }
 
 /// The opposite of [`watch`].
@@ -179,37 +289,6 @@ pub(crate) fn unwatch(fd: BorrowedFd<'_>) {
     if let Some(background) = BACKGROUND.get() {
         // That it isn't watched is what is wanted.
         let _ = background.epoll.delete(fd);
-    }
-}
-
-/// At the normal end of the process: daemons are terminated, the others are joined.
-extern "C" fn at_exit() {
-    if BACKGROUND.get().is_none_or(|background| background.pid != std::process::id()) {
-        return;
-    }
-    // Nothing may unwind into the C library. What failed has been printed.
-    let _ = std::panic::catch_unwind(|| {
-        end_daemons();
-        while let Some(child) = children().iter().find(|child| !child.daemon) {
-            if let Err(error) = child.wait(Deadline::NEVER) {
-                eprintln!("offspring: can't wait for process {}: {error}", child.pid);
-                forget(child.serial);
-            }
-        }
-    });
-}
-
-fn end_daemons() {
-    let daemons: Vec<_> = children().into_iter().filter(|child| child.daemon).collect();
-    for (signal, time) in [(libc::SIGTERM, DAEMON_GRACE), (libc::SIGKILL, DAEMON_GRACE)] {
-        let deadline = Deadline::after(time);
-        // All are told before any is waited for.
-        for daemon in &daemons {
-            let _ = daemon.signal(signal);
-        }
-        if daemons.iter().all(|daemon| matches!(daemon.wait(deadline), Ok(Some(_)))) {
-            return;
-        }
     }
 }
 

@@ -39,7 +39,10 @@ struct Text {
 impl RemoteError {
     /// An error with this text and no cause.
     pub fn msg(text: impl Into<String>) -> Self {
-        Self(Text { text: text.into(), cause: None })
+        Self(Text {
+            text: text.into(),
+            cause: None,
+        })
     }
 
     /// The texts, from the outermost to the first cause.
@@ -49,7 +52,11 @@ impl RemoteError {
 
     fn from_texts(texts: Vec<String>) -> Option<Self> {
         let wrap = |cause: Option<Box<Text>>, text| Some(Box::new(Text { text, cause }));
-        texts.into_iter().rev().fold(None, wrap).map(|text| Self(*text))
+        texts
+            .into_iter()
+            .rev()
+            .fold(None, wrap)
+            .map(|text| Self(*text))
     }
 }
 
@@ -88,7 +95,9 @@ impl fmt::Display for RemoteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.text)?;
         if f.alternate() {
-            self.chain().skip(1).try_for_each(|text| write!(f, ": {text}"))?;
+            self.chain()
+                .skip(1)
+                .try_for_each(|text| write!(f, ": {text}"))?;
         }
         Ok(())
     }
@@ -109,13 +118,17 @@ impl fmt::Display for Text {
 impl fmt::Debug for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)?;
-        self.chain().skip(1).try_for_each(|text| write!(f, "\ncaused by: {text}"))
+        self.chain()
+            .skip(1)
+            .try_for_each(|text| write!(f, "\ncaused by: {text}"))
     }
 }
 
 impl Error for Text {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.cause.as_deref().map(|cause| cause as &(dyn Error + 'static))
+        self.cause
+            .as_deref()
+            .map(|cause| cause as &(dyn Error + 'static))
     }
 }
 

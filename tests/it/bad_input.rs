@@ -15,7 +15,14 @@ fn failed(output: &Output, texts: &[&str]) {
 fn without_an_entry_the_error_says_what_to_add() {
     let _watchdog = watchdog();
     let output = run(Command::new(env!("CARGO_BIN_EXE_no_entry")));
-    failed(&output, &["#[offspring::main]", "#[offspring::test]", "offspring::init()"]);
+    failed(
+        &output,
+        &[
+            "#[offspring::main]",
+            "#[offspring::test]",
+            "offspring::init()",
+        ],
+    );
 }
 
 #[test]
@@ -32,18 +39,27 @@ fn init_is_an_entry() {
 fn somebody_elses_variable_is_named_and_ignored() {
     let _watchdog = watchdog();
     for (value, why) in [
-        ("nonsense", "is not FD:INODE"),
-        ("1:5", "is not FD:INODE"),
-        ("-4:5", "is not FD:INODE"),
-        ("777:5", "descriptor 777 is not open"),
-        ("99999999999:5", "is not FD:INODE"),
+        ("nonsense", "is not SOCKET:INODE:PIPE"),
+        ("", "is not SOCKET:INODE:PIPE"),
+        ("7:8", "is not SOCKET:INODE:PIPE"),
+        ("1:5:8", "is not SOCKET:INODE:PIPE"),
+        ("-4:5:8", "is not SOCKET:INODE:PIPE"),
+        ("99999999999:5:8", "is not SOCKET:INODE:PIPE"),
+        ("777:5:778", "descriptor 777 is not open"),
     ] {
         let mut command = subject("plain");
         command.env("OFFSPRING_CHILD", value);
         let output = run(command);
         assert!(output.status.success(), "{output:#?}");
-        assert_eq!(output.lines(), ["a plain program, variable None, child 49"], "{output:#?}");
-        assert!(output.stderr.contains("ignoring OFFSPRING_CHILD"), "{output:#?}");
+        assert_eq!(
+            output.lines(),
+            ["a plain program, variable None, child 49"],
+            "{output:#?}"
+        );
+        assert!(
+            output.stderr.contains("ignoring OFFSPRING_CHILD"),
+            "{output:#?}"
+        );
         assert!(output.stderr.contains(why), "{output:#?}");
     }
 }
@@ -52,11 +68,16 @@ fn somebody_elses_variable_is_named_and_ignored() {
 fn a_variable_that_names_some_other_file_is_ignored() {
     let _watchdog = watchdog();
     let mut command = Command::new("sh");
-    let script = "OFFSPRING_CHILD=9:1 exec \"$0\" plain 9</dev/null";
+    let script = "OFFSPRING_CHILD=9:1:8 exec \"$0\" plain 9</dev/null";
     command.args(["-c", script, env!("CARGO_BIN_EXE_subject")]);
     let output = run(command);
     assert!(output.status.success(), "{output:#?}");
-    assert!(output.stderr.contains("descriptor 9 is not the socket meant"), "{output:#?}");
+    assert!(
+        output
+            .stderr
+            .contains("descriptor 9 is not the socket meant"),
+        "{output:#?}"
+    );
 }
 
 #[test]
@@ -65,8 +86,15 @@ fn a_socket_that_is_not_the_parents_is_refused() {
     // Its own child passes it on to a grandchild.
     let output = run(subject("stolen-socket"));
     assert!(output.status.success(), "{output:#?}");
-    assert_eq!(output.lines(), ["the thief ended with Some(1)"], "{output:#?}");
-    assert!(output.stderr.contains("was not meant for this process"), "{output:#?}");
+    assert_eq!(
+        output.lines(),
+        ["the thief ended with Some(1)"],
+        "{output:#?}"
+    );
+    assert!(
+        output.stderr.contains("was not meant for this process"),
+        "{output:#?}"
+    );
 }
 
 #[test]
@@ -87,7 +115,10 @@ fn a_corrupt_order_or_none_ends_the_child() {
         "{output:#?}"
     );
     assert!(output.stderr.contains("corrupt message"), "{output:#?}");
-    assert!(output.stderr.contains("another build of the program"), "{output:#?}");
+    assert!(
+        output.stderr.contains("another build of the program"),
+        "{output:#?}"
+    );
 }
 
 #[test]
@@ -122,8 +153,19 @@ fn an_executable_that_cannot_be_started_is_named() {
         command.arg("unexecutable");
         command
     });
-    failed(&output, &["can't start a process for square()", "/subject", "Permission denied"]);
-    assert_eq!(output.lines(), ["0 children, 0 descriptors more"], "{output:#?}");
+    failed(
+        &output,
+        &[
+            "can't start a process for square()",
+            "/subject",
+            "Permission denied",
+        ],
+    );
+    assert_eq!(
+        output.lines(),
+        ["0 children, 0 descriptors more"],
+        "{output:#?}"
+    );
     std::fs::remove_dir_all(folder).unwrap();
 }
 
@@ -139,7 +181,11 @@ fn children_start_from_an_executable_that_was_moved_replaced_or_deleted() {
         command
     });
     assert!(output.status.success(), "{output:#?}");
-    assert_eq!(output.lines(), ["moved: 49", "replaced: 49", "deleted: 49"], "{output:#?}");
+    assert_eq!(
+        output.lines(),
+        ["moved: 49", "replaced: 49", "deleted: 49"],
+        "{output:#?}"
+    );
     std::fs::remove_dir_all(folder).unwrap();
 }
 
@@ -161,7 +207,10 @@ fn a_program_started_through_the_loader_says_so() {
 fn interpreter(program: &str) -> Option<String> {
     let image = std::fs::read(program).unwrap();
     let number = |at: usize, size: usize| {
-        image[at..at + size].iter().rev().fold(0_usize, |sum, byte| sum << 8 | usize::from(*byte))
+        image[at..at + size]
+            .iter()
+            .rev()
+            .fold(0_usize, |sum, byte| sum << 8 | usize::from(*byte))
     };
     let (table, size, count) = (number(0x20, 8), number(0x36, 2), number(0x38, 2));
     let segments = (0..count).map(|index| table + index * size);
@@ -176,8 +225,15 @@ fn exhausted_descriptors_are_an_error_that_leaks_none() {
     let output = run(subject("exhausted"));
     assert!(output.status.success(), "{output:#?}");
     let lines = output.lines();
-    assert!(lines[0].contains("Too many open files") && lines[0].contains("ulimit -n"), "{output:#?}");
-    assert_eq!(lines[1..], ["0 children, 0 descriptors more", "then it works: 49"], "{output:#?}");
+    assert!(
+        lines[0].contains("Too many open files") && lines[0].contains("ulimit -n"),
+        "{output:#?}"
+    );
+    assert_eq!(
+        lines[1..],
+        ["0 children, 0 descriptors more", "then it works: 49"],
+        "{output:#?}"
+    );
 }
 
 #[test]
@@ -194,7 +250,15 @@ fn a_panic_that_aborts_tells_its_message() {
     let target = std::env::current_exe().unwrap();
     let target = target.ancestors().nth(3).unwrap().join("abort");
     let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--offline", "--package", "offspring-tests", "--bin", "subject"])
+        .args([
+            "build",
+            "--quiet",
+            "--offline",
+            "--package",
+            "offspring-tests",
+            "--bin",
+            "subject",
+        ])
         .args(["--profile", "abort", "--target-dir"])
         .arg(&target)
         .status();

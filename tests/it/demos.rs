@@ -6,9 +6,18 @@ use std::time::Duration;
 
 /// The number behind `label`.
 fn number(line: &str, label: &str) -> u32 {
-    let rest = line.split_once(label).unwrap_or_else(|| panic!("no {label:?} in {line:?}")).1;
-    let digits: String = rest.trim().chars().take_while(char::is_ascii_digit).collect();
-    digits.parse().unwrap_or_else(|_| panic!("no number behind {label:?} in {line:?}"))
+    let rest = line
+        .split_once(label)
+        .unwrap_or_else(|| panic!("no {label:?} in {line:?}"))
+        .1;
+    let digits: String = rest
+        .trim()
+        .chars()
+        .take_while(char::is_ascii_digit)
+        .collect();
+    digits
+        .parse()
+        .unwrap_or_else(|_| panic!("no number behind {label:?} in {line:?}"))
 }
 
 fn succeeded(output: &Output) {
@@ -25,7 +34,10 @@ fn sing_dance_does_both_at_once_in_three_rounds() {
     assert_eq!(lines.len(), 27, "{output:#?}");
     for round in lines.chunks(9) {
         assert!(round[0].starts_with("--"), "{output:#?}");
-        let words: Vec<_> = round[1..].iter().filter(|line| line.ends_with("ing...")).collect();
+        let words: Vec<_> = round[1..]
+            .iter()
+            .filter(|line| line.ends_with("ing..."))
+            .collect();
         assert_eq!(words.len(), 6);
         let at = |word: &str| {
             let found = words.iter().enumerate().filter(|(_, line)| **line == &word);
@@ -33,12 +45,20 @@ fn sing_dance_does_both_at_once_in_three_rounds() {
         };
         let (sung, danced) = (at("singing..."), at("dancing..."));
         assert_eq!((sung.len(), danced.len()), (3, 3));
-        assert!(sung[0] < danced[2] && danced[0] < sung[2], "they take turns: {output:#?}");
-        let pids: BTreeSet<_> =
-            round.iter().filter(|l| l.contains(": pid")).map(|l| number(l, ": pid")).collect();
+        assert!(
+            sung[0] < danced[2] && danced[0] < sung[2],
+            "they take turns: {output:#?}"
+        );
+        let pids: BTreeSet<_> = round
+            .iter()
+            .filter(|l| l.contains(": pid"))
+            .map(|l| number(l, ": pid"))
+            .collect();
         assert_eq!(pids.len(), 2, "{output:#?}");
     }
-    let told = lines.iter().filter(|line| line.contains("the parent's pid"));
+    let told = lines
+        .iter()
+        .filter(|line| line.contains("the parent's pid"));
     let parents: BTreeSet<_> = told.map(|line| number(line, "the parent's pid")).collect();
     assert_eq!(parents.len(), 1, "{output:#?}");
 }
@@ -106,11 +126,25 @@ fn keywords_binds_one_by_position_and_one_by_name() {
 /// Indices of: work1 starts, work1 stops, work2 starts, hello, work2 stops, start, end.
 fn order(output: &Output) -> [usize; 7] {
     succeeded(output);
-    assert!(output.lines()[0].starts_with("Parent process "), "{output:#?}");
+    assert!(
+        output.lines()[0].starts_with("Parent process "),
+        "{output:#?}"
+    );
     let (one, two) = (output.find("work1 starts"), output.find("work2 starts"));
-    assert_ne!(number(output.lines()[one], "pid"), number(output.lines()[two], "pid"));
-    ["work1 starts", "work1 stops", "work2 starts", "hello world!", "work2 stops", "Process start.", "Process end."]
-        .map(|text| output.find(text))
+    assert_ne!(
+        number(output.lines()[one], "pid"),
+        number(output.lines()[two], "pid")
+    );
+    [
+        "work1 starts",
+        "work1 stops",
+        "work2 starts",
+        "hello world!",
+        "work2 stops",
+        "Process start.",
+        "Process end.",
+    ]
+    .map(|text| output.find(text))
 }
 
 #[test]
@@ -126,7 +160,10 @@ fn join_orders_one_by_one_starts_the_second_after_the_first() {
     let _watchdog = watchdog();
     let output = demo("join_orders", &["one-by-one"]);
     let [_, one_end, two, _, two_end, start, end] = order(&output);
-    assert!(one_end < two && one_end < start && two_end < end, "{output:#?}");
+    assert!(
+        one_end < two && one_end < start && two_end < end,
+        "{output:#?}"
+    );
 }
 
 #[test]
@@ -134,7 +171,10 @@ fn join_orders_none_ends_main_first() {
     let _watchdog = watchdog();
     let output = demo("join_orders", &["none"]);
     let [_, one_end, _, _, two_end, start, end] = order(&output);
-    assert!(start < end && end < one_end && one_end < two_end, "{output:#?}");
+    assert!(
+        start < end && end < one_end && one_end < two_end,
+        "{output:#?}"
+    );
 }
 
 #[test]
@@ -143,7 +183,8 @@ fn join_orders_first_ends_main_between() {
     let output = demo("join_orders", &["first"]);
     let [_, one_end, _, hello, _, _, end] = order(&output);
     assert!(one_end < end && end < hello, "{output:#?}");
-    let took = output.timed[output.find("work2 stops")].0 - output.timed[output.find("work2 starts")].0;
+    let took =
+        output.timed[output.find("work2 stops")].0 - output.timed[output.find("work2 starts")].0;
     assert!(took >= SECOND * 7, "{took:?}");
 }
 
@@ -167,7 +208,11 @@ fn watch_drink_eat_runs_three_after_main() {
     let output = demo("watch_drink_eat", &[]);
     succeeded(&output);
     assert_eq!(output.find("main program's code is done"), 0);
-    for text in ["watching a film...", "drinking sheep soup...", "eating rice..."] {
+    for text in [
+        "watching a film...",
+        "drinking sheep soup...",
+        "eating rice...",
+    ] {
         assert_eq!(output.find_all(text).len(), 3, "{output:#?}");
     }
     assert_eq!(output.lines().len(), 10);
@@ -185,7 +230,10 @@ fn many_starts_ten_and_sums_them_if_asked() {
     let output = demo("many", &["--join"]);
     succeeded(&output);
     assert_eq!(output.lines().len(), 12);
-    assert_eq!(*output.lines().last().unwrap(), "the sum of their squares: 285");
+    assert_eq!(
+        *output.lines().last().unwrap(),
+        "the sum of their squares: 285"
+    );
 }
 
 #[test]

@@ -36,12 +36,18 @@ fn a_panic_tells_its_message_and_place() -> Whole {
     let pid = child.pid();
     assert_eq!(child.wait()?.exitcode(), Some(101));
     let error = child.join().unwrap_err();
-    let JoinErrorKind::Panicked { message, location, .. } = error.kind() else {
+    let JoinErrorKind::Panicked {
+        message, location, ..
+    } = error.kind()
+    else {
         panic!("{error}")
     };
     assert_eq!(message, "öfter mal");
     let location = location.as_deref().unwrap();
-    assert!(location.contains("errors.rs:") && location.matches(':').count() == 2, "{location}");
+    assert!(
+        location.contains("errors.rs:") && location.matches(':').count() == 2,
+        "{location}"
+    );
     assert_eq!((error.pid(), error.process_name()), (pid, "unlucky"));
     assert_eq!(error.exitcode(), Some(101));
     assert_eq!(
@@ -55,7 +61,9 @@ fn a_panic_tells_its_message_and_place() -> Whole {
 fn a_panic_that_is_no_text_or_has_its_own_hook_is_told_as_far_as_it_is_known() -> Whole {
     let _watchdog = watchdog();
     let told = |error: offspring::JoinError| match error.kind() {
-        JoinErrorKind::Panicked { message, location, .. } => (message.clone(), location.is_some()),
+        JoinErrorKind::Panicked {
+            message, location, ..
+        } => (message.clone(), location.is_some()),
         other => panic!("{other:?}"),
     };
     let number = told(spawn!(panic_with_a_number)?.join().unwrap_err());
@@ -78,9 +86,16 @@ fn a_panic_tells_its_backtrace_where_asked_and_is_on_stderr_before_the_end_is_se
             command
         });
         assert!(output.status.success(), "{output:#?}");
-        assert_eq!(output.lines(), [format!("backtrace: {expected}")], "{output:#?}");
+        assert_eq!(
+            output.lines(),
+            [format!("backtrace: {expected}")],
+            "{output:#?}"
+        );
         let seen = output.stderr.find("for the subject").unwrap();
-        assert!(seen < output.stderr.find("-- joined --").unwrap(), "{output:#?}");
+        assert!(
+            seen < output.stderr.find("-- joined --").unwrap(),
+            "{output:#?}"
+        );
     }
 }
 
@@ -111,7 +126,11 @@ fn an_exit_or_a_death_is_told_with_its_code() -> Whole {
         let error = spawn!(exit_with, given)?.join().unwrap_err();
         assert_eq!(*error.kind(), JoinErrorKind::Exited(code));
         assert_eq!(error.exitcode(), Some(code));
-        assert!(error.to_string().ends_with(&format!("without a result, with exit code {code}")));
+        assert!(
+            error
+                .to_string()
+                .ends_with(&format!("without a result, with exit code {code}"))
+        );
     }
     for signal in [6, 9, 10, 11, 15, 24] {
         let error = spawn!(die_by, signal)?.join().unwrap_err();
@@ -120,7 +139,12 @@ fn an_exit_or_a_death_is_told_with_its_code() -> Whole {
     }
     let error = spawn!(abort)?.join().unwrap_err();
     assert_eq!(error.exitcode(), Some(-6));
-    assert!(error.to_string().ends_with("was killed by signal 6 (SIGABRT)"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .ends_with("was killed by signal 6 (SIGABRT)"),
+        "{error}"
+    );
     Ok(())
 }
 
@@ -188,23 +212,44 @@ fn take_map(map: BTreeMap<Key, u8>) -> usize {
 #[offspring::test]
 fn an_argument_that_cannot_be_serialized_is_an_error_before_there_is_a_process() {
     let _watchdog = watchdog();
-    let error = spawn!(take, Fussy { encodes: false, decodes: true }).unwrap_err();
+    let error = spawn!(
+        take,
+        Fussy {
+            encodes: false,
+            decodes: true
+        }
+    )
+    .unwrap_err();
     assert!(error.is_encode());
     assert_eq!(
         error.to_string(),
         "take(): argument 'fussy' can't be serialized: too fussy to leave"
     );
     let error = spawn!(take_map, BTreeMap::from([(Key(Fail), 1)])).unwrap_err();
-    assert!(error.is_encode() && error.to_string().contains("not as a key"), "{error}");
+    assert!(
+        error.is_encode() && error.to_string().contains("not as a key"),
+        "{error}"
+    );
 }
 
 #[offspring::test]
 fn what_cannot_be_understood_is_an_error_at_join() -> Whole {
     let _watchdog = watchdog();
-    let error = spawn!(take, Fussy { encodes: true, decodes: false })?.join().unwrap_err();
+    let error = spawn!(
+        take,
+        Fussy {
+            encodes: true,
+            decodes: false
+        }
+    )?
+    .join()
+    .unwrap_err();
     assert_eq!(*error.kind(), JoinErrorKind::Decode);
     let text = error.to_string();
-    assert!(text.contains("'fussy'") && text.contains("too fussy to arrive"), "{text}");
+    assert!(
+        text.contains("'fussy'") && text.contains("too fussy to arrive"),
+        "{text}"
+    );
 
     let error = spawn!(give, false, true)?.join().unwrap_err();
     assert_eq!(*error.kind(), JoinErrorKind::Encode);
@@ -231,5 +276,10 @@ fn any_error_travels_as_a_remote_error() {
     }
     let text = whole("/does/not/exist").unwrap_err().to_string();
     assert_eq!(text, "No such file or directory (os error 2)");
-    assert!(whole("/proc/self/comm").unwrap_err().to_string().contains("invalid digit"));
+    assert!(
+        whole("/proc/self/comm")
+            .unwrap_err()
+            .to_string()
+            .contains("invalid digit")
+    );
 }

@@ -12,7 +12,11 @@ fn a_program_waits_for_its_children_and_ends_its_daemons() {
             command
         });
         assert_eq!(output.status.code(), Some(status), "{output:#?}");
-        assert_eq!(output.lines(), ["main ends", "the child has done its work"], "{output:#?}");
+        assert_eq!(
+            output.lines(),
+            ["main ends", "the child has done its work"],
+            "{output:#?}"
+        );
     }
 }
 

@@ -1,11 +1,17 @@
 //! Behaviour of the public interface, each test a sentence about it.
 
 mod bad_input;
+mod death;
 mod demos;
 mod errors;
 mod exit;
+mod faults;
 mod language;
+mod limits;
+mod more_demos;
+mod odd_worlds;
 mod process;
+mod stacking;
 mod support;
 mod surroundings;
 mod values;

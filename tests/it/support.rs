@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -22,10 +22,30 @@ pub(crate) fn watchdog_of(time: Duration) -> Watchdog {
     thread::spawn(move || {
         if watched.recv_timeout(time) == Err(mpsc::RecvTimeoutError::Timeout) {
             eprintln!("test {name} hangs: it has taken more than {time:?}");
+            kill_children();
             std::process::abort();
         }
     });
     Watchdog(Some(alive))
+}
+
+/// Those that were not started by `offspring` would outlive an abort.
+fn kill_children() {
+    let this = std::process::id().to_string();
+    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        let parent = stat
+            .rsplit_once(')')
+            .and_then(|(_, rest)| rest.split_whitespace().nth(1));
+        let pid = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse().ok());
+        if let (true, Some(pid)) = (parent == Some(&this), pid) {
+            let pid = nix::unistd::Pid::from_raw(pid);
+            let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
+        }
+    }
 }
 
 impl Drop for Watchdog {
@@ -34,11 +54,14 @@ impl Drop for Watchdog {
     }
 }
 
+/// How long anything may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// Asks again and again until it holds; fails after a generous time.
 pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while !holds() {
-        assert!(start.elapsed() < Duration::from_secs(30), "it never came true: {what}");
+        assert!(start.elapsed() < PATIENCE, "it never came true: {what}");
         thread::sleep(Duration::from_millis(2));
     }
 }
@@ -68,19 +91,30 @@ impl Output {
 
     pub(crate) fn find_all(&self, text: &str) -> Vec<usize> {
         let lines = self.timed.iter().enumerate();
-        lines.filter(|(_, (_, line))| line.contains(text)).map(|(index, _)| index).collect()
+        lines
+            .filter(|(_, (_, line))| line.contains(text))
+            .map(|(index, _)| index)
+            .collect()
     }
 }
 
 /// Runs a program to its end, and to the end of all that hold its output.
 pub(crate) fn run(mut command: Command) -> Output {
     let start = Instant::now();
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).stdin(Stdio::null());
-    let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .stdin(Stdio::null());
+    let mut child = command
+        .spawn()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let stdout = BufReader::new(child.stdout.take().unwrap());
     let mut stderr = child.stderr.take().unwrap();
     let lines = thread::spawn(move || {
-        stdout.lines().map(|line| (start.elapsed(), line.unwrap())).collect::<Vec<_>>()
+        stdout
+            .lines()
+            .map(|line| (start.elapsed(), line.unwrap()))
+            .collect::<Vec<_>>()
     });
     let errors = thread::spawn(move || {
         let mut text = Vec::new();
@@ -89,7 +123,72 @@ pub(crate) fn run(mut command: Command) -> Output {
     });
     let status = child.wait().unwrap();
     let ended = start.elapsed();
-    Output { timed: lines.join().unwrap(), stderr: errors.join().unwrap(), status, ended }
+    Output {
+        timed: lines.join().unwrap(),
+        stderr: errors.join().unwrap(),
+        status,
+        ended,
+    }
+}
+
+/// A program whose lines are read as they come. It is killed when this is dropped.
+pub(crate) struct Running {
+    child: Child,
+    lines: mpsc::Receiver<String>,
+}
+
+/// Starts a program.
+pub(crate) fn start(mut command: Command) -> Running {
+    command.stdout(Stdio::piped()).stdin(Stdio::null());
+    let mut child = command
+        .spawn()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let stdout = BufReader::new(child.stdout.take().unwrap());
+    let (send, lines) = mpsc::channel();
+    thread::spawn(move || {
+        for line in stdout.lines().map_while(Result::ok) {
+            if send.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    Running { child, lines }
+}
+
+impl Running {
+    /// The next line; `None` once all that hold the output are gone.
+    pub(crate) fn line(&self) -> Option<String> {
+        match self.lines.recv_timeout(PATIENCE) {
+            Ok(line) => Some(line),
+            Err(mpsc::RecvTimeoutError::Disconnected) => None,
+            Err(mpsc::RecvTimeoutError::Timeout) => panic!("no line, and no end of the output"),
+        }
+    }
+
+    /// Ends it by a signal, and gives its status.
+    pub(crate) fn end(&mut self, signal: nix::sys::signal::Signal) -> ExitStatus {
+        let pid = nix::unistd::Pid::from_raw(self.child.id() as i32);
+        nix::sys::signal::kill(pid, signal).unwrap();
+        self.child.wait().unwrap()
+    }
+
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Whether a process is there, and not a zombie.
+pub(crate) fn is_there(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(')')
+        .is_some_and(|(_, rest)| !rest.trim().starts_with(['Z', 'X']))
 }
 
 /// A second of the demos in these tests.
@@ -98,7 +197,9 @@ pub(crate) const SECOND: Duration = Duration::from_millis(250);
 /// Runs a demo with shortened seconds.
 pub(crate) fn demo(name: &str, arguments: &[&str]) -> Output {
     let mut command = Command::new(example(name));
-    command.args(["--second", &SECOND.as_millis().to_string()]).args(arguments);
+    command
+        .args(["--second", &SECOND.as_millis().to_string()])
+        .args(arguments);
     run(command)
 }
 

@@ -20,7 +20,10 @@ fn open_fds() -> Vec<(i32, String)> {
     let fds = entries.filter_map(|entry| {
         let path = entry.unwrap().path();
         let target = std::fs::read_link(&path).ok()?;
-        Some((path.file_name()?.to_str()?.parse().ok()?, target.display().to_string()))
+        Some((
+            path.file_name()?.to_str()?.parse().ok()?,
+            target.display().to_string(),
+        ))
     });
     fds.filter(|(_, target)| !target.contains("/fd")).collect()
 }
@@ -41,8 +44,16 @@ fn a_child_has_its_socket_and_lifeline_and_nothing_of_its_parents() -> Whole {
     assert!(leaky.as_raw_fd() > 2);
     let fds = spawn!(open_fds)?.join()?;
     let own: Vec<_> = fds.iter().filter(|(fd, _)| *fd > 2).collect();
-    let kind = |name: &str| own.iter().filter(|(_, target)| target.starts_with(name)).count();
-    assert_eq!((own.len(), kind("socket:"), kind("pipe:")), (2, 1, 1), "{fds:?}");
+    let kind = |name: &str| {
+        own.iter()
+            .filter(|(_, target)| target.starts_with(name))
+            .count()
+    };
+    assert_eq!(
+        (own.len(), kind("socket:"), kind("pipe:")),
+        (2, 1, 1),
+        "{fds:?}"
+    );
     Ok(())
 }
 

@@ -59,7 +59,10 @@ struct Everything {
 }
 
 fn everything() -> Everything {
-    let inner = Inner { a: 1, b: Some(None) };
+    let inner = Inner {
+        a: 1,
+        b: Some(None),
+    };
     Everything {
         flat: Flat {
             id: 7,
@@ -69,7 +72,10 @@ fn everything() -> Everything {
         untagged: vec![
             Untagged::Number(1.5),
             Untagged::Text("x".into()),
-            Untagged::Both { number: -1, text: "y".into() },
+            Untagged::Both {
+                number: -1,
+                text: "y".into(),
+            },
             Untagged::Nothing,
         ],
         tagged: vec![Tagged::Unit, Tagged::Struct { x: u64::MAX, inner }],
@@ -105,11 +111,22 @@ fn echo_floats(values: Vec<f64>) -> Vec<f64> {
 #[offspring::test]
 fn floats_arrive_bit_for_bit() -> Whole {
     let _watchdog = watchdog();
-    let odd = [f64::NAN, -f64::NAN, f64::INFINITY, -0.0, f64::MIN_POSITIVE / 2.0];
+    let odd = [
+        f64::NAN,
+        -f64::NAN,
+        f64::INFINITY,
+        -0.0,
+        f64::MIN_POSITIVE / 2.0,
+    ];
     for length in [5, 100_000] {
         let values: Vec<f64> = odd.iter().copied().cycle().take(length).collect();
         let back = spawn!(echo_floats, values.clone())?.join()?;
-        let bits = |values: &[f64]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+        let bits = |values: &[f64]| {
+            values
+                .iter()
+                .map(|value| value.to_bits())
+                .collect::<Vec<_>>()
+        };
         assert_eq!(bits(&back), bits(&values));
     }
     Ok(())
@@ -122,17 +139,32 @@ fn echo(data: Vec<u8>) -> Vec<u8> {
 
 #[subprocess]
 fn measure(data: &[u8], text: &str, numbers: &[u32], path: &Path) -> (usize, usize, u64, Vec<u8>) {
-    (data.len(), text.len(), numbers.iter().map(|n| u64::from(*n)).sum(), path.as_os_str().as_bytes().to_vec())
+    (
+        data.len(),
+        text.len(),
+        numbers.iter().map(|n| u64::from(*n)).sum(),
+        path.as_os_str().as_bytes().to_vec(),
+    )
 }
 
 fn pattern(length: usize) -> Vec<u8> {
-    (0..length).map(|i| (i * 31 >> 3) as u8).collect()
+    (0..length).map(|i| ((i * 31) >> 3) as u8).collect()
 }
 
 #[offspring::test]
 fn values_of_any_size_arrive() -> Whole {
     let _watchdog = watchdog();
-    for length in [0, 1, 4095, 4096, 4097, 65_536, 212_992, 1 << 20, (1 << 20) + 1] {
+    for length in [
+        0,
+        1,
+        4095,
+        4096,
+        4097,
+        65_536,
+        212_992,
+        1 << 20,
+        (1 << 20) + 1,
+    ] {
         let data = pattern(length);
         assert!(spawn!(echo, data.clone())?.join()? == data, "{length}");
     }
@@ -154,7 +186,10 @@ fn what_is_borrowed_is_sent_from_where_it_lies() -> Whole {
     let (data, text, numbers) = (pattern(300_000), "ö".repeat(5000), vec![2_u32; 50_000]);
     let path = PathBuf::from(OsString::from_vec(b"/not/\xff/utf-8".to_vec()));
     let child = spawn!(measure, &data, &text, kwargs <path = &path, numbers = &numbers>)?;
-    assert_eq!(child.join()?, (300_000, 10_000, 100_000, b"/not/\xff/utf-8".to_vec()));
+    assert_eq!(
+        child.join()?,
+        (300_000, 10_000, 100_000, b"/not/\xff/utf-8".to_vec())
+    );
     Ok(())
 }
 

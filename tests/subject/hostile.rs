@@ -2,32 +2,35 @@
 
 use crate::{Whole, square};
 use offspring::{spawn, subprocess};
-use std::io::IoSlice;
+use std::io::Write;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 
-/// Starts this program as if it were a child of the protocol's, with `bytes` in its socket and,
-/// as its lifeline, a pipe beside them.
+/// Starts this program as if it were a child of the protocol's, with `bytes` in its socket.
 fn forge(bytes: &[u8]) -> Code {
-    use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
-    let (ours, theirs) = UnixStream::pair()?;
-    let theirs = nix::unistd::dup(&theirs)?; // not close-on-exec
+    let (mut ours, theirs) = UnixStream::pair()?;
+    // By dup: not close-on-exec.
+    let theirs = nix::unistd::dup(&theirs)?;
     let (read, _write) = std::io::pipe()?;
-    if !bytes.is_empty() {
-        let rights = [read.as_raw_fd()];
-        let lifeline = [ControlMessage::ScmRights(&rights)];
-        let parts = [IoSlice::new(bytes)];
-        let sent = sendmsg::<()>(ours.as_raw_fd(), &parts, &lifeline, MsgFlags::empty(), None)?;
-        assert_eq!(sent, bytes.len());
-    }
+    let lifeline = nix::unistd::dup(&read)?;
+    ours.write_all(bytes)?;
     ours.shutdown(std::net::Shutdown::Write)?;
-    let inode = nix::sys::stat::fstat(&theirs)?.st_ino;
+    let variable = variable(&theirs, &lifeline)?;
     let status = Command::new("/proc/self/exe")
         .arg("plain")
-        .env("OFFSPRING_CHILD", format!("{}:{inode}", theirs.as_raw_fd()))
+        .env("OFFSPRING_CHILD", variable)
         .status()?;
     Ok(status.code())
+}
+
+fn variable(socket: &OwnedFd, lifeline: &OwnedFd) -> Result<String, nix::Error> {
+    let inode = nix::sys::stat::fstat(socket)?.st_ino;
+    Ok(format!(
+        "{}:{inode}:{}",
+        socket.as_raw_fd(),
+        lifeline.as_raw_fd()
+    ))
 }
 
 type Code = Result<Option<i32>, Box<dyn std::error::Error>>;
@@ -43,7 +46,7 @@ fn head(kind: u8, body: u64, runs: u32) -> Vec<u8> {
     head.extend([kind, 0, 0, 0]);
     head.extend(body.to_le_bytes());
     head.extend(runs.to_le_bytes());
-    head.extend(u32::from(kind == 1).to_le_bytes()); // the lifeline, with an order
+    head.extend(0_u32.to_le_bytes());
     head
 }
 
@@ -59,7 +62,9 @@ fn unknown_function() -> Vec<u8> {
     text(&mut body, "absent.rs");
     [1, 1, 0].into_iter().for_each(|n| number(&mut body, n)); // line, column, build
     text(&mut body, "Process-1");
+    body.extend([0, 0]); // daemon, may spawn
     body.push(0);
+    number(&mut body, 0); // memory limit
     [1, 1, 100].into_iter().for_each(|n| number(&mut body, n)); // lineage, depth limit
     text(&mut body, "MainProcess");
     body.push(0);
@@ -74,7 +79,10 @@ pub(crate) fn corrupt_orders() -> Whole {
         ("huge", head(1, u64::MAX / 2, 0)),
         ("truncated", frame(1, &[1; 100])[..60].to_vec()),
         ("nothing", Vec::new()),
-        ("unknown function", [unknown_function(), frame(2, &[])].concat()),
+        (
+            "unknown function",
+            [unknown_function(), frame(2, &[])].concat(),
+        ),
     ] {
         println!("{name}: {:?}", forge(&bytes)?);
     }
@@ -84,15 +92,18 @@ pub(crate) fn corrupt_orders() -> Whole {
 /// Passes a socket that it got as a child on to a program that it starts.
 pub(crate) fn stolen_socket() -> Whole {
     let (ours, theirs) = UnixStream::pair()?;
-    let theirs = nix::unistd::dup(&OwnedFd::from(theirs))?;
-    let inode = nix::sys::stat::fstat(&theirs)?.st_ino;
+    let theirs = nix::unistd::dup(OwnedFd::from(theirs))?;
+    let (read, _write) = std::io::pipe()?;
     let thief = format!(
-        "OFFSPRING_CHILD={}:{inode} /proc/{}/exe plain; echo the thief ended with Some\\($?\\)",
-        theirs.as_raw_fd(),
+        "OFFSPRING_CHILD={} /proc/{}/exe plain; echo the thief ended with Some\\($?\\)",
+        variable(&theirs, &nix::unistd::dup(&read)?)?,
         std::process::id()
     );
     // The shell stands between: not this process is the thief's parent.
-    let status = Command::new("sh").args(["-c", &thief]).stdin(Stdio::null()).status()?;
+    let status = Command::new("sh")
+        .args(["-c", &thief])
+        .stdin(Stdio::null())
+        .status()?;
     drop(ours);
     assert!(status.success());
     Ok(())

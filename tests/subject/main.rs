@@ -1,8 +1,11 @@
 //! A program that the tests run from outside: its first argument says what it does.
 
 mod ends;
+mod families;
+mod faults;
 mod hostile;
 mod surroundings;
+mod worlds;
 
 use offspring::{JoinErrorKind, active_children, call, spawn, subprocess};
 use std::fs::File;
@@ -24,7 +27,10 @@ fn nest(levels: u32) -> u32 {
     match call!(nest, levels + 1).start() {
         Ok(child) => child.join().unwrap(),
         Err(error) => {
-            assert!(error.to_string().contains("starts itself for ever"), "{error}");
+            assert!(
+                error.to_string().contains("starts itself for ever"),
+                "{error}"
+            );
             levels
         }
     }
@@ -48,6 +54,21 @@ fn main() -> Whole {
         Some("stolen-socket") => hostile::stolen_socket(),
         Some("corrupt-orders") => hostile::corrupt_orders(),
         Some("hostile-answers") => hostile::hostile_answers(),
+        Some("family") => families::family(),
+        Some("family-with-fork") => families::with_fork(),
+        Some("fork") => families::forked(),
+        Some("daemonize") => families::daemonize(),
+        Some("thread-ends") => families::thread_ends(),
+        Some("meddler") => families::meddler(),
+        Some("tree") => families::tree(),
+        Some("terminate-all") => families::terminate_all(),
+        Some("spawning-daemon") => families::spawning_daemon(),
+        Some("ignored-sigchld") => worlds::ignored_sigchld(),
+        Some("foreign-reaper") => worlds::foreign_reaper(),
+        Some("subreaper") => worlds::subreaper(),
+        Some("pid-one") => worlds::pid_one(),
+        Some("faulty-child") => faults::faulty_child(),
+        Some("faulty-parent") => faults::faulty_parent(),
         other => Err(format!("no subject {other:?}").into()),
     }
 }
@@ -64,7 +85,9 @@ fn backtrace() -> Whole {
     eprintln!("-- joined --");
     match error.kind() {
         JoinErrorKind::Panicked { backtrace, .. } => {
-            let has_frames = backtrace.as_ref().is_some_and(|text| text.contains("panic"));
+            let has_frames = backtrace
+                .as_ref()
+                .is_some_and(|text| text.contains("panic"));
             println!("backtrace: {has_frames}");
         }
         _ => println!("{error}"),
@@ -95,7 +118,10 @@ fn count_fds() -> usize {
 /// That a failure has left nothing.
 fn tell_leaks(before: usize) {
     let more = count_fds() - before;
-    println!("{} children, {more} descriptors more", active_children().len());
+    println!(
+        "{} children, {more} descriptors more",
+        active_children().len()
+    );
 }
 
 fn exhausted() -> Whole {
@@ -113,7 +139,11 @@ fn exhausted() -> Whole {
     let mut first = None;
     for _ in 0..3 {
         let error = spawn!(square, 3).unwrap_err();
-        assert_eq!(error.io_error().and_then(std::io::Error::raw_os_error), Some(24), "{error}");
+        assert_eq!(
+            error.io_error().and_then(std::io::Error::raw_os_error),
+            Some(24),
+            "{error}"
+        );
         first.get_or_insert(error.to_string());
         files.pop();
     }

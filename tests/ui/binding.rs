@@ -30,6 +30,7 @@ fn main() {
     // Unknown keywords.
     spawn!(sing, kwargs <nmu = 3>);
     spawn!(sing, kwargs <volume = 3>);
+    spawn!(sing, kwargs <self = 3>);
     // Given twice.
     spawn!(greet, "Ada", kwargs <name = "Bob", age = 36>);
     spawn!(all, 1, kwargs <only = 1, first = 2>);

@@ -11,6 +11,8 @@ fn main() {
     spawn!(sing, kwargs {"num": 3});
     spawn!(sing, kwargs[num = 3]);
     spawn!(sing, kwargs(..map));
+    spawn!(sing, kwarg <num = 3>);
+    spawn!(sing, <num = 3>);
     spawn!(sing, kwargs <num: 3>);
     spawn!(sing, kwargs <"num" = 3>);
     spawn!(sing, kwargs <"content-type" = 3>);

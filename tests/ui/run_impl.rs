@@ -39,8 +39,11 @@ impl Default for Download {
     }
 }
 
+#[derive(Serialize, Deserialize)]
+struct Waits;
+
 #[subprocess(block_on = executor)]
-impl Run for u8 {
+impl Run for Waits {
     type Output = ();
 
     fn run(self) {}
@@ -63,6 +66,6 @@ fn main() {
     let _ = Download.run();
     // No errors of their own.
     let _ = Wrapper(1).start();
-    let _ = 1u8.start();
+    let _ = Waits.start();
     let _ = Unserializable.start();
 }

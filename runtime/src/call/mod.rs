@@ -12,6 +12,7 @@
 mod arguments;
 mod invocation;
 mod macros;
+mod options;
 mod outcome;
 mod partial;
 mod pending;

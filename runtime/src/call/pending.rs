@@ -75,20 +75,6 @@ impl<'a, T> Call<'a, T> {
         }
     }
 
-    /// Names the process, for people and logs; by default it is the function's name and a number.
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.options.name = Some(name.into());
-        self
-    }
-
-    /// Whether the process is ended with its parent instead of being waited for.
-    ///
-    /// By default it is a daemon if its parent is one.
-    pub fn daemon(mut self, daemon: bool) -> Self {
-        self.options.daemon = Some(daemon);
-        self
-    }
-
     /// Starts a process that does the call.
     ///
     /// # Errors

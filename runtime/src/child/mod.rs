@@ -7,7 +7,8 @@ mod run;
 use bootstrap::Bootstrap;
 use std::sync::OnceLock;
 
-/// Tells a program that it is a child: `FD:INODE` of its socket. See [`crate::start`].
+/// Tells a program that it is a child: `SOCKET:INODE:PIPE`, two descriptors and the socket's inode.
+/// See [`crate::start`].
 pub(crate) const VARIABLE: &str = "OFFSPRING_CHILD";
 
 /// How a child of this process gets to its entry.
@@ -31,9 +32,16 @@ pub(crate) fn way() -> Option<Way> {
 /// function and doesn't return; in any other process it returns at once.
 ///
 /// ```
-/// fn main() {
+/// # use offspring::{spawn, subprocess};
+/// #[subprocess]
+/// fn answer() -> u32 {
+///     42
+/// }
+///
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
 ///     offspring::init();
-///     // the program
+///     assert_eq!(spawn!(answer)?.join()?, 42);
+///     Ok(())
 /// }
 /// ```
 pub fn init() {
@@ -48,7 +56,9 @@ pub fn enter() {
 /// What `#[offspring::test]` calls, with the test's path from `module_path!`.
 pub fn enter_test(path: &'static str) {
     // libtest's names have no crate in front.
-    enter_by(Way::Test(path.split_once("::").map_or(path, |(_, name)| name)));
+    enter_by(Way::Test(
+        path.split_once("::").map_or(path, |(_, name)| name),
+    ));
 }
 
 fn enter_by(way: Way) {
@@ -60,6 +70,7 @@ fn enter_by(way: Way) {
             eprintln!("offspring: {VARIABLE} was not meant for this process: {why}");
             std::process::exit(1);
         }
-        Bootstrap::Socket(socket) => run::run(socket),
+        Bootstrap::Orphan => std::process::exit(1),
+        Bootstrap::Child(ends) => run::run(ends),
     }
 }

@@ -8,7 +8,6 @@ use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::RefCell;
 use std::os::fd::{AsFd, OwnedFd};
 use std::panic::{PanicHookInfo, set_hook, take_hook};
-use std::sync::Arc;
 
 thread_local! {
     /// The last panic of this thread. It may have been caught, so its message is compared.
@@ -17,13 +16,16 @@ thread_local! {
 
 /// Notes each panic before the hook that was there prints it. Where a panic aborts, this is the
 /// last that runs, so it tells the parent as well.
-pub(super) fn watch(socket: Arc<OwnedFd>) {
+pub(super) fn watch(socket: &'static OwnedFd) {
     let previous = take_hook();
     set_hook(Box::new(move |info| {
         let report = describe(info);
         previous(info);
         if cfg!(panic = "abort") {
-            let message = Message { body: report.encode(), ..Message::default() };
+            let message = Message {
+                body: report.encode(),
+                ..Message::default()
+            };
             // It can't be told in any other way, and the signal is seen all the same.
             let _ = Outgoing::new(Kind::Panicked, message)
                 .and_then(|mut frame| frame.send(socket.as_fd(), true));
@@ -56,5 +58,9 @@ fn message(payload: &(dyn Any + Send)) -> String {
 pub(super) fn report(payload: &(dyn Any + Send)) -> PanicReport {
     let message = message(payload);
     let last = LAST.take().filter(|last| last.message == message);
-    last.unwrap_or(PanicReport { message, location: None, backtrace: None })
+    last.unwrap_or(PanicReport {
+        message,
+        location: None,
+        backtrace: None,
+    })
 }

@@ -1,18 +1,22 @@
 //! Steps 4 to 8 of [the start](crate::start), the child's side.
 
-use super::{VARIABLE, panic};
+use super::bootstrap::Ends;
+use super::panic;
 use crate::call::{Answer, Invocation, RefusedKind};
+use crate::fault;
 use crate::process::current::{self, Identity, Parent};
 use crate::registry;
 use crate::start;
-use crate::sys::lifeline;
+use crate::sys::{lifeline, limit};
 use crate::wire::frame::{FrameError, Incoming, Kind, Outgoing, Progress};
 use crate::wire::message::{Message, Received};
 use crate::wire::order::Order;
+use std::ffi::CString;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::path::Path;
 
 /// Exit codes: of a function's `Err`, and of all that goes wrong on our side.
 const FAILED: i32 = 1;
@@ -20,15 +24,33 @@ const FAILED: i32 = 1;
 const PANICKED: i32 = 101;
 
 /// Runs what the parent orders and exits.
-pub(super) fn run(socket: OwnedFd) -> ! {
-    let socket = Arc::new(socket);
-    let (order, fds) = read_order(&socket);
-    let arguments = read(&socket, Kind::Arguments);
-    accept_fds(&order, fds);
+pub(super) fn run(ends: Ends) -> ! {
+    name_after_program();
+    // Both are open to the end of the process.
+    let Ends { socket, lifeline } = &*Box::leak(Box::new(ends));
+    fault::point("child-entered");
+    watch_parent(lifeline);
+    fault::point("child-armed");
+    let (order, fds) = read_order(socket);
+    fault::point("child-ordered");
+    if let Some(bytes) = order.memory_limit
+        && let Err(error) = limit::limit_memory(bytes, socket)
+    {
+        reject(
+            socket,
+            format!("can't limit its memory to {bytes} bytes: {error}"),
+        );
+    }
+    let arguments = read(socket, Kind::Arguments);
+    fault::point("child-has-arguments");
+    if order.stdout {
+        restore_stdout(fds);
+    }
     current::become_child(
         Identity {
             name: order.name,
             daemon: order.daemon,
+            may_spawn: order.may_spawn,
             lineage: order.lineage,
             parent: Some(Parent {
                 pid: std::os::unix::process::parent_id(),
@@ -38,12 +60,21 @@ pub(super) fn run(socket: OwnedFd) -> ! {
         order.depth_limit,
     );
 
-    let Some(entry) = registry::find(&order.function).filter(|entry| start::build(entry) == order.build) else {
+    let Some(entry) =
+        registry::find(&order.function).filter(|entry| start::build(entry) == order.build)
+    else {
         let function = order.function;
-        reject(&socket, format!("the child is another build of the program, which has no {function}"));
+        reject(
+            socket,
+            format!("the child is another build of the program, which has no {function}"),
+        );
     };
-    panic::watch(socket.clone());
-    let mut reply = Reply { socket: &socket, failed: false };
+    panic::watch(socket);
+    fault::point("child-runs");
+    let mut reply = Reply {
+        socket,
+        failed: false,
+    };
     let run = catch_unwind(AssertUnwindSafe(|| {
         let mut invocation = Invocation::new(arguments, &mut reply)?;
         (entry.run)(&mut invocation)
@@ -54,16 +85,19 @@ pub(super) fn run(socket: OwnedFd) -> ! {
         Ok(Err(refused)) => {
             match refused.0 {
                 RefusedKind::Write(_) => complain(&refused.to_string()),
-                RefusedKind::Encode(_) => say(&socket, Kind::Unencodable, refused.to_string().into_bytes()),
-                _ => say(&socket, Kind::Rejected, refused.to_string().into_bytes()),
+                RefusedKind::Encode(_) => {
+                    say(socket, Kind::Unencodable, refused.to_string().into_bytes())
+                }
+                _ => say(socket, Kind::Rejected, refused.to_string().into_bytes()),
             }
             FAILED
         }
         Err(payload) => {
-            say(&socket, Kind::Panicked, panic::report(&*payload).encode());
+            say(socket, Kind::Panicked, panic::report(&*payload).encode());
             PANICKED
         }
     };
+    fault::point("child-answered");
     exit(code)
 }
 
@@ -90,6 +124,11 @@ fn read(socket: &OwnedFd, kind: Kind) -> Received {
         Ok(Progress::Complete(found, received)) if found == kind => received,
         Ok(_) => reject(socket, "messages came in the wrong order".to_owned()),
         Err(FrameError::Ended(_)) => std::process::exit(FAILED),
+        Err(error @ FrameError::OutOfMemory { .. }) => {
+            complain(&error.to_string());
+            say(socket, Kind::OutOfMemory, Vec::new());
+            std::process::exit(FAILED)
+        }
         Err(error) => reject(socket, error.to_string()),
     }
 }
@@ -102,7 +141,10 @@ fn reject(socket: &OwnedFd, text: String) -> ! {
 }
 
 fn say(socket: &OwnedFd, kind: Kind, body: Vec<u8>) {
-    let message = Message { body, ..Message::default() };
+    let message = Message {
+        body,
+        ..Message::default()
+    };
     let sent = Outgoing::new(kind, message).and_then(|mut frame| frame.send(socket.as_fd(), true));
     if let Err(error) = sent {
         complain(&format!("can't tell the parent: {error}"));
@@ -111,36 +153,45 @@ fn say(socket: &OwnedFd, kind: Kind, body: Vec<u8>) {
 
 /// Without a panic if standard error is closed.
 fn complain(text: &str) {
-    let _ = writeln!(io::stderr(), "offspring: process {}: {text}", std::process::id());
+    let _ = writeln!(
+        io::stderr(),
+        "offspring: process {}: {text}",
+        std::process::id()
+    );
 }
 
-/// Arms the lifeline, and takes over the standard output that libtest was kept from.
-fn accept_fds(order: &Order, fds: Vec<Option<OwnedFd>>) {
-    let mut fds = fds.into_iter().flatten();
-    match fds.next().map(|pipe| (lifeline::arm(&pipe), pipe)) {
-        Some((Ok(true), pipe)) => {
-            // The kernel's order holds as long as the pipe is open here: to the end.
-            std::mem::forget(pipe);
-        }
-        // The parent is gone.
-        Some((Ok(false), _)) => std::process::exit(FAILED),
-        Some((Err(error), _)) => {
-            complain(&format!("can't watch for the parent's death: {error}"));
-            std::process::exit(FAILED);
-        }
-        None => {
-            complain(&format!("the order after {VARIABLE} has no lifeline"));
-            std::process::exit(FAILED);
-        }
+/// By the parent's name in `ps` and `top`, which without this was `exe`, from `/proc/self/exe`.
+fn name_after_program() {
+    let name = std::env::args_os().next().unwrap_or_default();
+    let name = Path::new(&name).file_name().unwrap_or_default();
+    if let Ok(name) = CString::new(name.as_bytes()) {
+        // Cut off by the kernel after 15 bytes. It is for people only.
+        let _ = nix::sys::prctl::set_name(&name);
     }
-    if order.stdout
-        && let Some(stdout) = fds.next()
-    {
-        // What libtest has said so far goes where it was sent to, not to the real one.
-        let placed = io::stdout().flush().and_then(|()| Ok(nix::unistd::dup2_stdout(&stdout)?));
-        if let Err(error) = placed {
-            complain(&format!("can't restore standard output: {error}"));
-        }
+}
+
+/// From here on the kernel kills this process when its parent dies.
+fn watch_parent(lifeline: &OwnedFd) {
+    if let Err(error) = lifeline::arm(lifeline) {
+        complain(&format!("can't watch for the parent's death: {error}"));
+        std::process::exit(FAILED);
+    }
+    if lifeline::is_cut(lifeline) {
+        std::process::exit(FAILED);
+    }
+}
+
+/// Takes over the standard output that libtest was kept from.
+fn restore_stdout(fds: Vec<Option<OwnedFd>>) {
+    let Some(stdout) = fds.into_iter().flatten().next() else {
+        return;
+    };
+    // What libtest has said so far goes where it was sent to, not to the real one.
+    let placed = io::stdout()
+        .flush()
+        .and_then(|()| Ok(nix::unistd::dup2_stdout(&stdout)?));
+    if let Err(error) = placed {
+        complain(&format!("can't restore standard output: {error}"));
     }
 }
 
@@ -153,7 +204,13 @@ struct Reply<'a> {
 impl Answer for Reply<'_> {
     fn returned(&mut self, value: Message<'_>, failed: bool) -> io::Result<()> {
         self.failed = failed;
-        let kind = if failed { Kind::ReturnedErr } else { Kind::Returned };
-        Outgoing::new(kind, value)?.send(self.socket.as_fd(), true).map(|_| ())
+        let kind = if failed {
+            Kind::ReturnedErr
+        } else {
+            Kind::Returned
+        };
+        let mut frame = Outgoing::new(kind, value)?;
+        fault::half_sent("child-half-answered", &frame, self.socket.as_fd());
+        frame.send(self.socket.as_fd(), true).map(|_| ())
     }
 }

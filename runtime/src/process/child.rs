@@ -45,8 +45,8 @@ struct State {
     incoming: Incoming,
     answer: Answer,
     ended: Option<ExitStatus>,
-    /// When this closes, the kernel kills the child.
-    lifeline: Option<OwnedFd>,
+    /// Whether it was killed because its time was up.
+    timed_out: bool,
     /// How many threads poll it.
     waiting: usize,
     /// Whether the background polls it.
@@ -65,7 +65,6 @@ pub(crate) enum Answer {
 pub(crate) struct Ends {
     pub(crate) pidfd: OwnedFd,
     pub(crate) socket: OwnedFd,
-    pub(crate) lifeline: OwnedFd,
 }
 
 /// Who a child is to its parent.
@@ -92,7 +91,7 @@ impl Child {
                 incoming: Incoming::new(ANSWER_LIMIT, false),
                 answer: Answer::None,
                 ended: None,
-                lifeline: Some(ends.lifeline),
+                timed_out: false,
                 waiting: 0,
                 watched: false,
                 wakers: Vec::new(),
@@ -132,7 +131,11 @@ impl Child {
                 state.socket.clone()
             };
             let mut polled = vec![PollFd::new(self.pidfd(), PollFlags::POLLIN)];
-            polled.extend(socket.as_ref().map(|fd| PollFd::new(fd.as_fd(), PollFlags::POLLIN)));
+            polled.extend(
+                socket
+                    .as_ref()
+                    .map(|fd| PollFd::new(fd.as_fd(), PollFlags::POLLIN)),
+            );
             if !sys::wait::poll(&mut polled, deadline)? {
                 return Ok(None);
             }
@@ -146,14 +149,17 @@ impl Child {
         if state.ended.is_some() {
             return Ok(state.ended);
         }
-        let ended = if reap { pidfd::try_reap(self.pidfd())? } else { None };
+        let ended = if reap {
+            pidfd::try_reap(self.pidfd())?
+        } else {
+            None
+        };
         state.receive();
         let Some(ended) = ended else { return Ok(None) };
         state.ended = Some(ended.into());
         state.unwatch(self);
-        // Nobody is left to write, nor to be killed.
+        // Nobody is left to write.
         state.socket = None;
-        state.lifeline = None;
         let (ended, wakers) = (state.ended, std::mem::take(&mut state.wakers));
         drop(state);
         reaper::forget(self.serial);
@@ -197,6 +203,25 @@ impl Child {
         std::mem::replace(&mut self.lock().answer, Answer::None)
     }
 
+    /// Its time is up: kills it, unless it has ended.
+    pub(crate) fn time_out(&self) -> io::Result<()> {
+        let mut state = self.lock();
+        if state.ended.is_some() {
+            return Ok(());
+        }
+        state.timed_out = true;
+        self.signal(libc::SIGKILL)
+    }
+
+    /// Whether it ended because its time was up.
+    pub(crate) fn has_timed_out(&self) -> bool {
+        let state = self.lock();
+        let killed = state
+            .ended
+            .is_some_and(|status| status.signal() == Some(libc::SIGKILL));
+        state.timed_out && killed
+    }
+
     /// Sends a signal. That it has ended already is no error.
     pub(crate) fn signal(&self, signal: i32) -> io::Result<()> {
         pidfd::send_signal(self.pidfd(), signal)
@@ -222,13 +247,17 @@ impl State {
     fn watch(&mut self, child: &Child) -> io::Result<()> {
         self.watched = true;
         reaper::watch(child.serial, child.pidfd())?;
-        self.socket.as_ref().map_or(Ok(()), |socket| reaper::watch(child.serial, socket.as_fd()))
+        self.socket
+            .as_ref()
+            .map_or(Ok(()), |socket| reaper::watch(child.serial, socket.as_fd()))
     }
 
     fn unwatch(&mut self, child: &Child) {
         if std::mem::take(&mut self.watched) {
             reaper::unwatch(child.pidfd());
-            self.socket.iter().for_each(|socket| reaper::unwatch(socket.as_fd()));
+            self.socket
+                .iter()
+                .for_each(|socket| reaper::unwatch(socket.as_fd()));
         }
     }
 }

@@ -11,6 +11,8 @@ const DEPTH_LIMIT: u32 = 100;
 pub(crate) struct Identity {
     pub(crate) name: String,
     pub(crate) daemon: bool,
+    /// Whether it may start children though it is a daemon.
+    pub(crate) may_spawn: bool,
     /// The numbers of the processes on the way here: 1, 2 is `Process-1:2`.
     pub(crate) lineage: Vec<u32>,
     pub(crate) parent: Option<Parent>,
@@ -29,6 +31,7 @@ pub(crate) fn identity() -> &'static Identity {
     IDENTITY.get_or_init(|| Identity {
         name: "MainProcess".to_owned(),
         daemon: false,
+        may_spawn: false,
         lineage: Vec::new(),
         parent: None,
     })

@@ -5,8 +5,8 @@ use super::current::identity;
 use super::status::ExitStatus;
 use crate::error::{Error, Kind, Result};
 use crate::reaper;
-use crate::sys::pidfd;
 use crate::sys::wait::{Deadline, wait_readable};
+use crate::sys::{pidfd, process_tree};
 use std::fmt;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
@@ -22,7 +22,11 @@ pub struct Handle(Subject);
 enum Subject {
     Child(Arc<Child>),
     Current,
-    Parent { pid: u32, name: Arc<str>, pidfd: Arc<OwnedFd> },
+    Parent {
+        pid: u32,
+        name: Arc<str>,
+        pidfd: Arc<OwnedFd>,
+    },
 }
 
 impl Handle {
@@ -100,7 +104,9 @@ impl Handle {
         match &self.0 {
             Subject::Child(child) => {
                 let deadline = time.map_or(Deadline::NEVER, Deadline::after);
-                child.wait(deadline).map_err(|error| Error::system(what(), error))
+                child
+                    .wait(deadline)
+                    .map_err(|error| Error::system(what(), error))
             }
             Subject::Current => Err(Error::new(Kind::WaitForSelf)),
             Subject::Parent { pidfd, .. } => match wait_readable(&[pidfd.as_fd()], time) {
@@ -134,6 +140,23 @@ impl Handle {
         self.signal(libc::SIGINT)
     }
 
+    /// Ends it and all its descendants that parent ids lead to: each is stopped, then all get SIGKILL.
+    /// `Ok` when it has ended already.
+    ///
+    /// # Errors
+    /// When the system refuses, or `/proc` can't be read. This process itself and its parent can't
+    /// be ended in this way.
+    pub fn terminate_tree(&self) -> Result<()> {
+        let Subject::Child(child) = &self.0 else {
+            return Err(Error::new(Kind::NotAChild));
+        };
+        if !self.is_alive() {
+            return Ok(());
+        }
+        let what = || format!("can't end process {} and its descendants", self.pid());
+        process_tree::kill(child.pid, child.pidfd()).map_err(|error| Error::system(what(), error))
+    }
+
     fn signal(&self, signal: i32) -> Result<()> {
         let sent = match &self.0 {
             Subject::Child(child) => child.signal(signal),
@@ -148,7 +171,10 @@ impl Handle {
 
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Handle").field("pid", &self.pid()).field("name", &self.name()).finish()
+        f.debug_struct("Handle")
+            .field("pid", &self.pid())
+            .field("name", &self.name())
+            .finish()
     }
 }
 
@@ -169,7 +195,11 @@ pub fn current_process() -> Handle {
 pub fn parent_process() -> Option<Handle> {
     let parent = identity().parent.as_ref()?;
     let pidfd = Arc::new(pidfd::open(parent.pid).ok()?);
-    Some(Handle(Subject::Parent { pid: parent.pid, name: parent.name.as_str().into(), pidfd }))
+    Some(Handle(Subject::Parent {
+        pid: parent.pid,
+        name: parent.name.as_str().into(),
+        pidfd,
+    }))
 }
 
 /// The children of this process that are alive, oldest first: Python's `active_children()`.
@@ -177,7 +207,11 @@ pub fn parent_process() -> Option<Handle> {
 /// Those that have ended meanwhile are reaped.
 pub fn active_children() -> Vec<Handle> {
     let alive = |child: &Arc<Child>| matches!(child.try_wait(), Ok(None));
-    reaper::children().into_iter().filter(alive).map(Handle::child).collect()
+    reaper::children()
+        .into_iter()
+        .filter(alive)
+        .map(Handle::child)
+        .collect()
 }
 
 /// How many CPUs there are for this process to use: Python's `cpu_count()`, but as

@@ -56,7 +56,12 @@ pub enum JoinErrorKind {
 
 impl JoinError {
     pub(crate) fn new(child: &Child, status: Option<ExitStatus>, answer: Answer) -> Self {
-        let (kind, detail) = explain(status, answer);
+        let (kind, detail) = match explain(status, answer) {
+            (JoinErrorKind::Signaled { .. }, detail) if child.has_timed_out() => {
+                (JoinErrorKind::TimedOut, detail)
+            }
+            explained => explained,
+        };
         Self(Box::new(Inner {
             kind,
             status,
@@ -104,16 +109,34 @@ fn explain(status: Option<ExitStatus>, answer: Answer) -> (JoinErrorKind, Option
     let text = |body: Vec<u8>| String::from_utf8_lossy(&body).into_owned();
     match answer {
         Answer::Frame(Kind::Panicked, received) => match PanicReport::decode(&received.body) {
-            Ok(PanicReport { message, location, backtrace }) => {
-                (JoinErrorKind::Panicked { message, location, backtrace }, None)
-            }
-            Err(error) => (JoinErrorKind::Decode, Some(format!("its panic can't be read: {error}"))),
+            Ok(PanicReport {
+                message,
+                location,
+                backtrace,
+            }) => (
+                JoinErrorKind::Panicked {
+                    message,
+                    location,
+                    backtrace,
+                },
+                None,
+            ),
+            Err(error) => (
+                JoinErrorKind::Decode,
+                Some(format!("its panic can't be read: {error}")),
+            ),
         },
-        Answer::Frame(Kind::Unencodable, received) => (JoinErrorKind::Encode, Some(text(received.body))),
-        Answer::Frame(Kind::Rejected, received) => (JoinErrorKind::Decode, Some(text(received.body))),
-        Answer::Frame(kind, _) => {
-            (JoinErrorKind::Decode, Some(format!("it sent a message of kind {kind:?}")))
+        Answer::Frame(Kind::Unencodable, received) => {
+            (JoinErrorKind::Encode, Some(text(received.body)))
         }
+        Answer::Frame(Kind::Rejected, received) => {
+            (JoinErrorKind::Decode, Some(text(received.body)))
+        }
+        Answer::Frame(Kind::OutOfMemory, _) => (JoinErrorKind::MemoryLimit, None),
+        Answer::Frame(kind, _) => (
+            JoinErrorKind::Decode,
+            Some(format!("it sent a message of kind {kind:?}")),
+        ),
         Answer::Failed(FrameError::Ended(midway)) => {
             let detail = midway.then(|| "it ended in the middle of its answer".to_owned());
             (without_answer(status), detail)
@@ -133,10 +156,21 @@ fn without_answer(status: Option<ExitStatus>) -> JoinErrorKind {
 
 impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { kind, status, pid, process, function, detail } = &*self.0;
+        let Inner {
+            kind,
+            status,
+            pid,
+            process,
+            function,
+            detail,
+        } = &*self.0;
         write!(f, "process '{process}' (pid {pid}, {function}()) ")?;
         match kind {
-            JoinErrorKind::Panicked { message, location, backtrace } => {
+            JoinErrorKind::Panicked {
+                message,
+                location,
+                backtrace,
+            } => {
                 f.write_str("panicked")?;
                 if let Some(location) = location {
                     write!(f, " at {location}")?;
@@ -146,7 +180,9 @@ impl fmt::Display for JoinError {
                     write!(f, "\nbacktrace of the child:\n{backtrace}")?;
                 }
             }
-            JoinErrorKind::Exited(code) => write!(f, "ended without a result, with exit code {code}")?,
+            JoinErrorKind::Exited(code) => {
+                write!(f, "ended without a result, with exit code {code}")?
+            }
             JoinErrorKind::Signaled { .. } => match status {
                 Some(status) => write!(f, "was killed by {status}")?,
                 None => f.write_str("was killed by a signal")?,

@@ -4,20 +4,24 @@ pub(crate) mod child;
 pub(crate) mod current;
 mod handle;
 mod join_error;
+mod output;
 mod status;
 
 pub use current::set_depth_limit;
 pub use handle::{Handle, active_children, cpu_count, current_process, parent_process};
 pub use join_error::{JoinError, JoinErrorKind};
+pub use output::Output;
 pub use status::ExitStatus;
 
-use crate::error::{Error, Result};
 use crate::call::Decode;
+use crate::error::{Error, Result};
 use crate::sys::wait::Deadline;
 use crate::wire::frame::Kind;
 use child::{Answer, Child};
+use output::Pipes;
 use std::fmt;
-use std::os::fd::BorrowedFd;
+use std::io::{PipeReader, PipeWriter};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -36,11 +40,16 @@ use std::time::Duration;
 pub struct Process<T> {
     child: Arc<Child>,
     decode: Decode<T>,
+    pipes: Pipes,
 }
 
 impl<T> Process<T> {
-    pub(crate) fn new(child: Arc<Child>, decode: Decode<T>) -> Self {
-        Self { child, decode }
+    pub(crate) fn new(child: Arc<Child>, decode: Decode<T>, pipes: [Option<OwnedFd>; 3]) -> Self {
+        Self {
+            child,
+            decode,
+            pipes: Pipes::new(pipes),
+        }
     }
 
     /// Waits for the child's end and gives what its function returned.
@@ -81,7 +90,11 @@ impl<T> Process<T> {
         match self.child.wait(Deadline::after(time)) {
             Ok(None) => Err(self),
             Ok(status) => Ok(self.result(status)),
-            Err(_) => Ok(Err(JoinError::new(&self.child, None, self.child.take_answer()))),
+            Err(_) => Ok(Err(JoinError::new(
+                &self.child,
+                None,
+                self.child.take_answer(),
+            ))),
         }
     }
 
@@ -95,6 +108,55 @@ impl<T> Process<T> {
             (answer, _) => answer,
         };
         Err(JoinError::new(&self.child, status, answer))
+    }
+
+    /// [`join`](Self::join), and what the child wrote meanwhile to those of its standard streams that
+    /// are [pipes](crate::Stdio::piped) and were not taken. Its standard input is closed.
+    ///
+    /// ```
+    /// # use offspring::{Stdio, call, subprocess};
+    /// #[subprocess]
+    /// fn greet(name: &str) -> usize {
+    ///     println!("hello {name}");
+    ///     name.len()
+    /// }
+    ///
+    /// #[offspring::main]
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     let child = call!(greet, "Ada").stdout(Stdio::piped()).start()?;
+    ///     let (length, output) = child.join_with_output()?;
+    ///     assert_eq!((length?, output.stdout), (3, b"hello Ada\n".to_vec()));
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// When the system refuses to read. The inner errors are those of `join`.
+    pub fn join_with_output(mut self) -> Result<(Result<T, JoinError>, Output)> {
+        let pipes = std::mem::take(&mut self.pipes);
+        let output = pipes.read_all(&self.child).map_err(|error| {
+            Error::system(
+                format!("can't read the output of process {}", self.pid()),
+                error,
+            )
+        })?;
+        Ok((self.join(), output))
+    }
+
+    /// The pipe to its standard input, if it is [one](crate::Stdio::piped) and wasn't taken.
+    /// Dropping it closes that.
+    pub fn take_stdin(&mut self) -> Option<PipeWriter> {
+        self.pipes.stdin.take()
+    }
+
+    /// The pipe from its standard output, if it is [one](crate::Stdio::piped) and wasn't taken.
+    pub fn take_stdout(&mut self) -> Option<PipeReader> {
+        self.pipes.stdout.take()
+    }
+
+    /// The pipe from its standard error, if it is [one](crate::Stdio::piped) and wasn't taken.
+    pub fn take_stderr(&mut self) -> Option<PipeReader> {
+        self.pipes.stderr.take()
     }
 
     /// Waits for the child's end, without asking for its result: Python's `join()`.
@@ -121,7 +183,9 @@ impl<T> Process<T> {
     /// As for [`wait`](Self::wait).
     pub fn try_wait(&self) -> Result<Option<ExitStatus>> {
         let what = || format!("can't wait for process {}", self.pid());
-        self.child.try_wait().map_err(|error| Error::system(what(), error))
+        self.child
+            .try_wait()
+            .map_err(|error| Error::system(what(), error))
     }
 
     /// The exit code as Python tells it: `None` while it runs, -N if it was killed by signal N.
@@ -180,6 +244,15 @@ impl<T> Process<T> {
         self.handle().interrupt()
     }
 
+    /// Ends it and all its descendants that parent ids lead to, also those that weren't started by
+    /// `offspring`: each is stopped, then all get SIGKILL. `Ok` when it has ended already.
+    ///
+    /// # Errors
+    /// When the system refuses, or `/proc` can't be read.
+    pub fn terminate_tree(&self) -> Result<()> {
+        self.handle().terminate_tree()
+    }
+
     /// Frees everything kept for a process that has ended, its result too: Python's `close()`.
     ///
     /// # Errors
@@ -194,10 +267,8 @@ impl<T> Process<T> {
     }
 }
 
-/// Gives what [`join`](Process::join) gives.
-///
-/// # Panics
-/// When it is polled again after that, as futures may.
+/// Gives what [`join`](Process::join) gives. Once it has, the result is gone, and another poll tells
+/// the end of a process without one.
 impl<T> Future for Process<T> {
     type Output = Result<T, JoinError>;
 
@@ -205,7 +276,11 @@ impl<T> Future for Process<T> {
         match self.child.wake_at_end(context.waker()) {
             Ok(true) => Poll::Pending,
             Ok(false) => Poll::Ready(self.result(self.child.try_wait().ok().flatten())),
-            Err(_) => Poll::Ready(Err(JoinError::new(&self.child, None, self.child.take_answer()))),
+            Err(_) => Poll::Ready(Err(JoinError::new(
+                &self.child,
+                None,
+                self.child.take_answer(),
+            ))),
         }
     }
 }

@@ -12,7 +12,7 @@ use nix::sys::signal::{SigSet, SigmaskHow, pthread_sigmask};
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 
 /// A program to be started, with all that it shall find.
@@ -21,18 +21,19 @@ pub(crate) struct Program<'a> {
     pub(crate) arguments: &'a [CString],
     pub(crate) environment: &'a [CString],
     /// What becomes of descriptors 0, 1 and 2.
-    pub(crate) stdio: [Stream<'a>; 3],
+    pub(crate) stdio: [Source; 3],
     /// Kept open under their own numbers. All others from 3 on are closed.
-    pub(crate) keep: Vec<BorrowedFd<'a>>,
+    pub(crate) keep: Vec<RawFd>,
     pub(crate) directory: Option<&'a CStr>,
 }
 
-/// A standard stream of a program.
+/// What a standard stream of a program is.
 #[derive(Clone, Copy)]
-pub(crate) enum Stream<'a> {
+pub(crate) enum Source {
     Inherit,
     Null,
-    Fd(BorrowedFd<'a>),
+    /// Kept open by the caller until the program is started.
+    Fd(RawFd),
 }
 
 /// A program that was started.
@@ -52,7 +53,8 @@ pub(crate) struct Failure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     Clone,
-    Descriptors,
+    Stdio,
+    Keep,
     Directory,
     Exec,
 }
@@ -73,32 +75,30 @@ struct Shared<'a> {
     failed: Option<(Step, c_int)>,
 }
 
-#[derive(Clone, Copy)]
-enum Source {
-    Inherit,
-    Null,
-    Fd(RawFd),
-}
-
 /// Starts `program`. On success it is running (or has ended already); on failure no process is
 /// left.
 pub(crate) fn launch(program: &Program<'_>) -> Result<Launched, Failure> {
-    let fail = |step| move |error: Errno| Failure { step, error: error.into() };
-    let mut keep: Vec<RawFd> = program.keep.iter().map(AsRawFd::as_raw_fd).collect();
+    let fail = |step| {
+        move |error: Errno| Failure {
+            step,
+            error: error.into(),
+        }
+    };
+    let mut keep = program.keep.clone();
     keep.sort_unstable();
     keep.dedup();
-    let strays = if has_close_range() { Vec::new() } else { open_fds() };
+    let strays = if has_close_range() {
+        Vec::new()
+    } else {
+        open_fds()
+    };
     let arguments = pointers(program.arguments);
     let environment = pointers(program.environment);
     let mut shared = Shared {
         path: program.path.as_ptr(),
         arguments: arguments.as_ptr(),
         environment: environment.as_ptr(),
-        stdio: program.stdio.map(|stream| match stream {
-            Stream::Inherit => Source::Inherit,
-            Stream::Null => Source::Null,
-            Stream::Fd(fd) => Source::Fd(fd.as_raw_fd()),
-        }),
+        stdio: program.stdio,
         keep: &keep,
         strays: &strays,
         directory: program.directory.map_or(ptr::null(), CStr::as_ptr),
@@ -109,8 +109,12 @@ pub(crate) fn launch(program: &Program<'_>) -> Result<Launched, Failure> {
 
     // No handler of ours may run in the child, where it would work on our memory.
     let mut mask = SigSet::empty();
-    pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut mask))
-        .map_err(fail(Step::Clone))?;
+    pthread_sigmask(
+        SigmaskHow::SIG_SETMASK,
+        Some(&SigSet::all()),
+        Some(&mut mask),
+    )
+    .map_err(fail(Step::Clone))?;
     // SAFETY: the child runs `become_program` on a stack of its own, which like `shared` outlives
     // its use of them: CLONE_VFORK holds this thread until the child has executed or ended. The
     // kernel writes the descriptor to `pidfd`.
@@ -129,19 +133,32 @@ pub(crate) fn launch(program: &Program<'_>) -> Result<Launched, Failure> {
 
     // SAFETY: the kernel has just made this descriptor (close-on-exec), for us alone.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-    let pidfd = super::fd::above_stdio(pidfd).map_err(|error| Failure { step: Step::Clone, error })?;
+    let pidfd = super::fd::above_stdio(pidfd).map_err(|error| Failure {
+        step: Step::Clone,
+        error,
+    })?;
     // SAFETY: `shared` was written by the child, behind the compiler's back.
     let failed = unsafe { ptr::read_volatile(&raw const shared.failed) };
     if let Some((step, number)) = failed {
         // Its status says nothing more; that it can't be told (SIGCHLD ignored) doesn't matter.
         let _ = super::pidfd::reap_blocking(pidfd.as_fd());
-        return Err(Failure { step, error: io::Error::from_raw_os_error(number) });
+        return Err(Failure {
+            step,
+            error: io::Error::from_raw_os_error(number),
+        });
     }
-    Ok(Launched { pid: pid as u32, pidfd })
+    Ok(Launched {
+        pid: pid as u32,
+        pidfd,
+    })
 }
 
 fn pointers(strings: &[CString]) -> Vec<*const c_char> {
-    strings.iter().map(|s| s.as_ptr()).chain([ptr::null()]).collect()
+    strings
+        .iter()
+        .map(|s| s.as_ptr())
+        .chain([ptr::null()])
+        .collect()
 }
 
 /// close_range(2) is of Linux 5.9, and some sandboxes refuse it.
@@ -153,7 +170,9 @@ fn has_close_range() -> bool {
 }
 
 fn open_fds() -> Vec<RawFd> {
-    let Ok(entries) = std::fs::read_dir("/proc/self/fd") else { return Vec::new() };
+    let Ok(entries) = std::fs::read_dir("/proc/self/fd") else {
+        return Vec::new();
+    };
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     names.filter_map(|name| name.parse().ok()).collect()
 }
@@ -184,11 +203,11 @@ unsafe fn prepare_and_execute(shared: &Shared<'_>) -> Step {
     unsafe {
         reset_signal_handlers();
         if !arrange_stdio(shared.stdio) {
-            return Step::Descriptors;
+            return Step::Stdio;
         }
         for &fd in shared.keep {
             if libc::fcntl(fd, libc::F_SETFD, 0) != 0 {
-                return Step::Descriptors;
+                return Step::Keep;
             }
         }
         close_strays(shared);
@@ -249,7 +268,11 @@ unsafe fn arrange_stdio(stdio: [Source; 3]) -> bool {
                 Source::Fd(fd) if fd == target => libc::fcntl(fd, libc::F_SETFD, 0) == 0,
                 Source::Fd(fd) => libc::dup2(fd, target) == target,
                 Source::Null => {
-                    let flags = if target == 0 { libc::O_RDONLY } else { libc::O_WRONLY };
+                    let flags = if target == 0 {
+                        libc::O_RDONLY
+                    } else {
+                        libc::O_WRONLY
+                    };
                     let fd = libc::open(c"/dev/null".as_ptr(), flags);
                     // It may have got the very number, or be closed with the strays.
                     fd == target || fd >= 0 && libc::dup2(fd, target) == target

@@ -1,12 +1,15 @@
 //! The system calls, a group a file: all `unsafe` of the life cycle is here, behind safe functions.
 
 pub(crate) mod at_exit;
+pub(crate) mod at_fork;
 pub(crate) mod auxv;
 pub(crate) mod environment;
 pub(crate) mod fd;
 pub(crate) mod launch;
 pub(crate) mod lifeline;
+pub(crate) mod limit;
 pub(crate) mod pidfd;
+pub(crate) mod process_tree;
 pub(crate) mod socket;
 pub(crate) mod timer;
 pub(crate) mod wait;

@@ -108,7 +108,10 @@ fn exit_info(pidfd: BorrowedFd<'_>) -> Option<Ended> {
     const PIDFD_INFO_EXIT: u64 = 1 << 3;
     const PIDFD_GET_INFO: u64 = 0xc000_ff0b | (size_of::<Info>() as u64) << 16;
 
-    let mut info = Info { mask: PIDFD_INFO_EXIT, ..Info::default() };
+    let mut info = Info {
+        mask: PIDFD_INFO_EXIT,
+        ..Info::default()
+    };
     // SAFETY: `info` is as large as the request's number says.
     let result = unsafe { libc::ioctl(pidfd.as_raw_fd(), PIDFD_GET_INFO as _, &raw mut info) };
     if result != 0 || info.mask & PIDFD_INFO_EXIT == 0 {

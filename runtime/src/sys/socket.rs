@@ -38,7 +38,13 @@ pub(crate) fn send(
     let rights = if fds.is_empty() { &[][..] } else { &rights[..] };
     let mut flags = MsgFlags::MSG_NOSIGNAL;
     flags.set(MsgFlags::MSG_DONTWAIT, !wait);
-    Ok(sendmsg::<()>(socket.as_raw_fd(), parts, rights, flags, None)?)
+    Ok(sendmsg::<()>(
+        socket.as_raw_fd(),
+        parts,
+        rights,
+        flags,
+        None,
+    )?)
 }
 
 /// Reads at most `most` bytes into `buffer`, right where they are to stay; 0 is the end.
@@ -80,7 +86,11 @@ pub(crate) fn receive_bytes(
     for control in message.cmsgs()? {
         if let ControlMessageOwned::ScmRights(numbers) = control {
             // SAFETY: the kernel has just made these descriptors, for us alone.
-            fds.extend(numbers.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }));
+            fds.extend(
+                numbers
+                    .into_iter()
+                    .map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }),
+            );
         }
     }
     Ok(message.bytes)

@@ -21,7 +21,8 @@ impl Deadline {
     }
 
     pub(crate) fn remaining(self) -> Option<Duration> {
-        self.0.map(|end| end.saturating_duration_since(Instant::now()))
+        self.0
+            .map(|end| end.saturating_duration_since(Instant::now()))
     }
 }
 
@@ -39,8 +40,14 @@ pub(crate) fn poll(fds: &mut [PollFd<'_>], deadline: Deadline) -> io::Result<boo
 }
 
 /// Which of `fds` are readable, at an end or in error.
-pub(crate) fn wait_readable(fds: &[BorrowedFd<'_>], time: Option<Duration>) -> io::Result<Vec<bool>> {
-    let mut polled: Vec<_> = fds.iter().map(|fd| PollFd::new(*fd, PollFlags::POLLIN)).collect();
+pub(crate) fn wait_readable(
+    fds: &[BorrowedFd<'_>],
+    time: Option<Duration>,
+) -> io::Result<Vec<bool>> {
+    let mut polled: Vec<_> = fds
+        .iter()
+        .map(|fd| PollFd::new(*fd, PollFlags::POLLIN))
+        .collect();
     poll(&mut polled, time.map_or(Deadline::NEVER, Deadline::after))?;
     Ok(polled.iter().map(is_ready).collect())
 }

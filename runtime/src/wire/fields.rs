@@ -36,7 +36,9 @@ impl<'a> Fields<'a> {
     }
 
     pub(crate) fn u32(&mut self) -> Result<u32, CodecError> {
-        self.u64()?.try_into().map_err(|_| CodecError::new("a number is too large"))
+        self.u64()?
+            .try_into()
+            .map_err(|_| CodecError::new("a number is too large"))
     }
 
     pub(crate) fn str(&mut self) -> Result<&'a str, CodecError> {
@@ -51,7 +53,11 @@ impl<'a> Fields<'a> {
     }
 
     pub(crate) fn end(self) -> Result<(), CodecError> {
-        if self.0.is_empty() { Ok(()) } else { Err(CodecError::new("bytes are left over")) }
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(CodecError::new("bytes are left over"))
+        }
     }
 }
 

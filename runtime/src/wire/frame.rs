@@ -45,14 +45,33 @@ pub(crate) enum Kind {
     Rejected = 6,
     /// Child to parent: the result can't be encoded.
     Unencodable = 7,
+    /// Child to parent: it has run into its memory limit.
+    OutOfMemory = 8,
 }
 
 impl Kind {
     fn from_wire(number: u8) -> Option<Self> {
         use Kind::*;
-        let all = [Order, Arguments, Returned, ReturnedErr, Panicked, Rejected, Unencodable];
+        let all = [
+            Order,
+            Arguments,
+            Returned,
+            ReturnedErr,
+            Panicked,
+            Rejected,
+            Unencodable,
+            OutOfMemory,
+        ];
         all.into_iter().find(|kind| *kind as u8 == number)
     }
+}
+
+/// A frame without a body, made without memory: for a signal handler.
+pub(crate) const fn empty(kind: Kind) -> [u8; HEAD] {
+    let mut frame = [0; HEAD];
+    let [a, b, c, d] = MAGIC;
+    (frame[0], frame[1], frame[2], frame[3], frame[4]) = (a, b, c, d, kind as u8);
+    frame
 }
 
 /// A frame on its way out. It can be sent in pieces, as the socket takes them.
@@ -84,7 +103,11 @@ impl<'a> Outgoing<'a> {
             head.extend([run.element() as u8, 0, 0, 0, 0, 0, 0, 0]);
             head.extend((count as u64).to_le_bytes());
         }
-        Ok(Self { head, message, sent: 0 })
+        Ok(Self {
+            head,
+            message,
+            sent: 0,
+        })
     }
 
     /// Sends on; `Ok(true)` once all is sent. If `wait` is false, `Ok(false)` says that the socket
@@ -95,7 +118,11 @@ impl<'a> Outgoing<'a> {
             if parts.is_empty() {
                 return Ok(true);
             }
-            let fds = if self.sent == 0 { &self.message.fds[..] } else { &[] };
+            let fds = if self.sent == 0 {
+                &self.message.fds[..]
+            } else {
+                &[]
+            };
             match socket::send(socket, &parts, fds, wait) {
                 Ok(count) => self.sent += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -105,9 +132,21 @@ impl<'a> Outgoing<'a> {
         }
     }
 
+    /// For tests of what a death in the middle of a frame does.
+    #[cfg(offspring_faults)]
+    pub(crate) fn send_half(&self, socket: BorrowedFd<'_>) {
+        let parts = self.unsent();
+        let half = parts.iter().map(|part| part.len()).sum::<usize>() / 2;
+        let bytes: Vec<u8> = parts.iter().flat_map(|part| part.to_vec()).collect();
+        let sent = socket::send(socket, &[IoSlice::new(&bytes[..half])], &[], false);
+        assert!(sent.is_ok(), "{sent:?}");
+    }
+
     fn unsent(&self) -> Vec<IoSlice<'_>> {
         let runs = self.message.bulk.iter().map(Bulk::bytes);
-        let all = [&self.head[..], &self.message.body[..]].into_iter().chain(runs);
+        let all = [&self.head[..], &self.message.body[..]]
+            .into_iter()
+            .chain(runs);
         let mut skip = self.sent;
         let rest = all.filter_map(|part| {
             let skipped = skip.min(part.len());
@@ -144,8 +183,13 @@ pub(crate) enum FrameError {
     /// The peer closed the socket or died; `true`: in the middle of the frame.
     Ended(bool),
     Corrupt(&'static str),
-    TooLarge { bytes: u64, limit: u64 },
-    OutOfMemory { bytes: u64 },
+    TooLarge {
+        bytes: u64,
+        limit: u64,
+    },
+    OutOfMemory {
+        bytes: u64,
+    },
     Io(io::Error),
 }
 
@@ -188,7 +232,7 @@ impl Incoming {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     return Ok(Progress::Pending);
                 }
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(FrameError::of_io(error, true)),
             }
         }
     }
@@ -212,7 +256,7 @@ impl Incoming {
                 Ok(count) => self.head.extend(&piece[..count]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(FrameError::of_io(error, start > 0)),
             }
         }
     }
@@ -242,23 +286,32 @@ impl Incoming {
         }
         let mut runs = vec![(Element::U8, body)];
         for row in self.head[HEAD..].chunks_exact(ROW) {
-            let element = Element::from_wire(row[0]).ok_or(FrameError::Corrupt("unknown element"))?;
+            let element =
+                Element::from_wire(row[0]).ok_or(FrameError::Corrupt("unknown element"))?;
             runs.push((element, u64::from_le_bytes(array(row, 8))));
         }
-        let sizes = runs.iter().map(|(element, count)| count.checked_mul(element.width() as u64));
-        let total = sizes.clone().try_fold(0_u64, |sum, size| sum.checked_add(size?));
+        let sizes = runs
+            .iter()
+            .map(|(element, count)| count.checked_mul(element.width() as u64));
+        let total = sizes
+            .clone()
+            .try_fold(0_u64, |sum, size| sum.checked_add(size?));
         match total {
             Some(total) if total <= self.limit => {}
             total => {
                 let bytes = total.unwrap_or(u64::MAX);
-                return Err(FrameError::TooLarge { bytes, limit: self.limit });
+                return Err(FrameError::TooLarge {
+                    bytes,
+                    limit: self.limit,
+                });
             }
         }
         for ((element, count), size) in runs.iter().zip(sizes) {
             let size = size.unwrap_or(u64::MAX);
             let room = usize::try_from(*count).ok();
             let buffer = room.and_then(|room| Buffer::with_capacity(*element, room).ok());
-            self.parts.push(buffer.ok_or(FrameError::OutOfMemory { bytes: size })?);
+            self.parts
+                .push(buffer.ok_or(FrameError::OutOfMemory { bytes: size })?);
             self.wanted.push(size as usize);
         }
         self.kind = Some(kind);
@@ -267,9 +320,16 @@ impl Incoming {
 
     fn finish(&mut self) -> Received {
         let mut parts = std::mem::take(&mut self.parts).into_iter();
-        let body = parts.next().and_then(|body| body.into_vec().ok()).unwrap_or_default();
+        let body = parts
+            .next()
+            .and_then(|body| body.into_vec().ok())
+            .unwrap_or_default();
         let fds = std::mem::take(&mut self.fds);
-        Received { body, bulk: parts.map(Some).collect(), fds: fds.into_iter().map(Some).collect() }
+        Received {
+            body,
+            bulk: parts.map(Some).collect(),
+            fds: fds.into_iter().map(Some).collect(),
+        }
     }
 }
 
@@ -277,10 +337,11 @@ fn array<const N: usize>(bytes: &[u8], start: usize) -> [u8; N] {
     std::array::from_fn(|i| bytes[start + i])
 }
 
-impl From<io::Error> for FrameError {
-    fn from(error: io::Error) -> Self {
+impl FrameError {
+    /// A peer that has died without reading all that was sent to it resets the connection.
+    fn of_io(error: io::Error, midway: bool) -> Self {
         match error.kind() {
-            io::ErrorKind::ConnectionReset => Self::Ended(true),
+            io::ErrorKind::ConnectionReset => Self::Ended(midway),
             _ => Self::Io(error),
         }
     }
@@ -290,10 +351,15 @@ impl fmt::Display for FrameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ended(false) => f.write_str("the peer closed the connection"),
-            Self::Ended(true) => f.write_str("the peer closed the connection in the middle of a message"),
+            Self::Ended(true) => {
+                f.write_str("the peer closed the connection in the middle of a message")
+            }
             Self::Corrupt(what) => write!(f, "corrupt message: {what}"),
             Self::TooLarge { bytes, limit } => {
-                write!(f, "a message of {bytes} bytes is over the limit of {limit} bytes")
+                write!(
+                    f,
+                    "a message of {bytes} bytes is over the limit of {limit} bytes"
+                )
             }
             Self::OutOfMemory { bytes } => write!(f, "no memory for a message of {bytes} bytes"),
             Self::Io(error) => error.fmt(f),

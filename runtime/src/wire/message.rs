@@ -1,5 +1,6 @@
 //! What one frame carries: a body, bulk data beside it, and file descriptors.
 
+use std::alloc::Layout;
 use std::fmt;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -73,11 +74,16 @@ macro_rules! elements {
                 [$(Self::$name),*].get(usize::from(number)).copied()
             }
 
+            /// How one element lies in memory.
+            pub(crate) fn layout(self) -> Layout {
+                match self {
+                    $(Self::$name => Layout::new::<$ty>(),)*
+                }
+            }
+
             /// Size of one element in bytes.
             pub(crate) fn width(self) -> usize {
-                match self {
-                    $(Self::$name => size_of::<$ty>(),)*
-                }
+                self.layout().size()
             }
         }
     };
@@ -88,13 +94,25 @@ with_elements!(elements);
 impl fmt::Debug for Message<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { body, bulk, fds } = self;
-        write!(f, "Message({} bytes, {} bulk, {} fds)", body.len(), bulk.len(), fds.len())
+        write!(
+            f,
+            "Message({} bytes, {} bulk, {} fds)",
+            body.len(),
+            bulk.len(),
+            fds.len()
+        )
     }
 }
 
 impl fmt::Debug for Received {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { body, bulk, fds } = self;
-        write!(f, "Received({} bytes, {} bulk, {} fds)", body.len(), bulk.len(), fds.len())
+        write!(
+            f,
+            "Received({} bytes, {} bulk, {} fds)",
+            body.len(),
+            bulk.len(),
+            fds.len()
+        )
     }
 }

@@ -13,5 +13,5 @@ mod portable;
 pub use bytes::Bytes;
 pub use codec::CodecError;
 pub use message::{Message, Received};
-pub use plain::Buffer;
+pub(crate) use plain::Buffer;
 pub use portable::Portable;

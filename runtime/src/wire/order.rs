@@ -4,8 +4,8 @@ use super::codec::CodecError;
 use super::fields::{Fields, put_option, put_str, put_u64};
 use crate::registry::Key;
 
-/// Who a child is and what it shall run. Its lifeline travels beside it, then, if `stdout` says
-/// so, the descriptor that is to be its standard output.
+/// Who a child is and what it shall run. If `stdout` says so, the descriptor that is to be its
+/// standard output travels beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Order {
     pub(crate) function: Key,
@@ -13,6 +13,10 @@ pub(crate) struct Order {
     pub(crate) build: u64,
     pub(crate) name: String,
     pub(crate) daemon: bool,
+    /// Whether it may start children though it is a daemon.
+    pub(crate) may_spawn: bool,
+    /// In bytes.
+    pub(crate) memory_limit: Option<u64>,
     pub(crate) lineage: Vec<u32>,
     pub(crate) depth_limit: u32,
     pub(crate) parent_name: String,
@@ -26,8 +30,13 @@ impl Order {
         put_u64(&mut out, self.build);
         put_str(&mut out, &self.name);
         out.push(u8::from(self.daemon));
+        out.push(u8::from(self.may_spawn));
+        out.push(u8::from(self.memory_limit.is_some()));
+        put_u64(&mut out, self.memory_limit.unwrap_or(0));
         put_u64(&mut out, self.lineage.len() as u64);
-        self.lineage.iter().for_each(|number| put_u64(&mut out, u64::from(*number)));
+        self.lineage
+            .iter()
+            .for_each(|number| put_u64(&mut out, u64::from(*number)));
         put_u64(&mut out, u64::from(self.depth_limit));
         put_str(&mut out, &self.parent_name);
         out.push(u8::from(self.stdout));
@@ -41,7 +50,15 @@ impl Order {
             build: fields.u64()?,
             name: fields.str()?.to_owned(),
             daemon: fields.byte()? != 0,
-            lineage: (0..fields.u64()?).map(|_| fields.u32()).collect::<Result<_, _>>()?,
+            may_spawn: fields.byte()? != 0,
+            memory_limit: {
+                let is_set = fields.byte()? != 0;
+                let bytes = fields.u64()?;
+                is_set.then_some(bytes)
+            },
+            lineage: (0..fields.u64()?)
+                .map(|_| fields.u32())
+                .collect::<Result<_, _>>()?,
             depth_limit: fields.u32()?,
             parent_name: fields.str()?.to_owned(),
             stdout: fields.byte()? != 0,

@@ -6,10 +6,11 @@
 // The one reason for `unsafe` in the wire format is this reinterpretation; it stays in this file.
 #![allow(unsafe_code)]
 
+use std::alloc::{self, Layout};
 use std::any::{Any, TypeId};
-use std::collections::TryReserveError;
 use std::fmt;
-use std::mem::MaybeUninit;
+use std::mem::{ManuallyDrop, MaybeUninit};
+use std::ptr::NonNull;
 
 use super::message::{Element, with_elements};
 
@@ -18,95 +19,19 @@ use super::message::{Element, with_elements};
 /// # Safety
 ///
 /// Every byte of a value is initialized, every pattern of bytes is a value, and there is no `Drop`.
+/// `ELEMENT` has the layout of the type.
 pub(crate) unsafe trait Plain: Copy + 'static {
     /// What stands on the wire for this type.
     const ELEMENT: Element;
 }
 
-/// The elements of a slice as bytes, if they are plain.
-pub(crate) fn as_plain<T: 'static>(values: &[T]) -> Option<(Element, &[u8])> {
-    let element = element_of::<T>()?;
-    // SAFETY: `T` is one of the `Plain` types, which have neither padding nor uninitialized bytes;
-    // the bytes are borrowed for as long as the slice, and `u8` may be read at any alignment.
-    let bytes = unsafe { std::slice::from_raw_parts(values.as_ptr().cast(), size_of_val(values)) };
-    Some((element, bytes))
-}
-
-/// A vector copied from the bytes of its elements, which may lie at any alignment.
-/// `None` if they end in the middle of an element.
-pub(crate) fn from_bytes<E: Plain>(bytes: &[u8]) -> Option<Vec<E>> {
-    if !bytes.len().is_multiple_of(size_of::<E>()) {
-        return None;
-    }
-    let count = bytes.len() / size_of::<E>();
-    let mut vec = Vec::<E>::with_capacity(count);
-    // SAFETY: there is room for `count` elements, which is `bytes.len()` bytes; the new allocation does
-    // not overlap with the source; any pattern of bytes is a value of `E: Plain`.
-    unsafe {
-        std::ptr::copy_nonoverlapping(bytes.as_ptr(), vec.as_mut_ptr().cast(), bytes.len());
-        vec.set_len(count);
-    }
-    Some(vec)
-}
-
-/// `value` itself, if `A` and `B` are the same type.
-pub(crate) fn same<A: 'static, B: 'static>(value: A) -> Option<B> {
-    let mut slot = Some(value);
-    (&mut slot as &mut dyn Any)
-        .downcast_mut::<Option<B>>()?
-        .take()
-}
-
-/// A bulk run that has arrived or is arriving, aligned for its elements.
-///
-/// Bytes are added where [`spare`](Buffer::spare) points, in steps that need not end between elements.
-/// Only whole elements can be taken out.
-pub struct Buffer {
-    store: Store,
-    /// Bytes that are there, counted from the start of the allocation.
-    filled: usize,
-    /// Bytes it was made for. The allocation may be larger.
-    wanted: usize,
-}
-
-/// Room in `vec` behind its first `filled` bytes, up to `wanted` bytes in all.
-fn spare_bytes<E: Plain>(vec: &mut Vec<E>, filled: usize, wanted: usize) -> &mut [MaybeUninit<u8>] {
-    assert!(filled <= wanted && wanted <= vec.capacity() * size_of::<E>());
-    // SAFETY: the assertion keeps the range inside the allocation, which nobody else can reach while
-    // `vec` is borrowed. The range begins behind the elements of `vec` and what was filled of the next
-    // one, so that no byte that counts as filled can become uninitialized through it.
-    unsafe {
-        let start = vec.as_mut_ptr().cast::<MaybeUninit<u8>>().add(filled);
-        std::slice::from_raw_parts_mut(start, wanted - filled)
-    }
-}
-
-/// Makes the whole elements among the first `filled` bytes visible.
-///
-/// # Safety
-///
-/// The first `filled` bytes of the allocation are initialized.
-unsafe fn show<E: Plain>(vec: &mut Vec<E>, filled: usize) {
-    let count = filled / size_of::<E>();
-    assert!(count <= vec.capacity());
-    // SAFETY: the elements lie within the capacity, the caller vouches that they are initialized, and
-    // any pattern of bytes is a value of `E: Plain`.
-    unsafe { vec.set_len(count) }
-}
-
-macro_rules! buffers {
+macro_rules! plain {
     ($($name:ident $ty:ty)*) => {
         $(
-            // SAFETY: a primitive number is nothing but its bytes, and all of them are valid.
+            // SAFETY: a primitive number is nothing but its bytes, and all of them are valid. The name
+            // and the type are the same pair from which `Element` has its layout.
             unsafe impl Plain for $ty {
                 const ELEMENT: Element = Element::$name;
-            }
-
-            impl From<Vec<$ty>> for Buffer {
-                fn from(vec: Vec<$ty>) -> Self {
-                    let filled = size_of_val(vec.as_slice());
-                    Self { store: Store::$name(vec), filled, wanted: filled }
-                }
             }
         )*
 
@@ -118,76 +43,162 @@ macro_rules! buffers {
             )*
             None
         }
-
-        enum Store {
-            $($name(Vec<$ty>),)*
-        }
-
-        impl Buffer {
-            /// An empty buffer with room for `count` elements.
-            pub(crate) fn with_capacity(element: Element, count: usize) -> Result<Self, TryReserveError> {
-                let store = match element {
-                    $(Element::$name => {
-                        let mut vec = Vec::<$ty>::new();
-                        vec.try_reserve_exact(count)?;
-                        Store::$name(vec)
-                    })*
-                };
-                // Does not overflow: so many bytes have just been reserved.
-                Ok(Self { store, filled: 0, wanted: count * element.width() })
-            }
-
-            /// What the buffer is made of.
-            pub(crate) fn element(&self) -> Element {
-                match &self.store {
-                    $(Store::$name(_) => Element::$name,)*
-                }
-            }
-
-            /// The bytes that have not been filled yet; empty once the buffer is complete.
-            pub(crate) fn spare(&mut self) -> &mut [MaybeUninit<u8>] {
-                match &mut self.store {
-                    $(Store::$name(vec) => spare_bytes(vec, self.filled, self.wanted),)*
-                }
-            }
-
-            /// Counts the first `more` bytes of [`spare`](Self::spare) as filled.
-            ///
-            /// # Safety
-            ///
-            /// Those bytes have been initialized.
-            pub(crate) unsafe fn filled(&mut self, more: usize) {
-                assert!(more <= self.wanted - self.filled, "more bytes than there is room for");
-                self.filled += more;
-                match &mut self.store {
-                    // SAFETY: all bytes up to `filled` were initialized, by this caller or earlier ones.
-                    $(Store::$name(vec) => unsafe { show(vec, self.filled) },)*
-                }
-            }
-
-            /// The elements, without a copy. If they are of another type, says of which.
-            pub(crate) fn into_vec<E: Plain>(self) -> Result<Vec<E>, Element> {
-                match self.store {
-                    $(Store::$name(vec) => same(vec).ok_or(Element::$name),)*
-                }
-            }
-        }
     };
 }
 
-with_elements!(buffers);
+with_elements!(plain);
+
+/// The elements of a slice as bytes, if they are plain.
+pub(crate) fn as_plain<T: 'static>(values: &[T]) -> Option<(Element, &[u8])> {
+    let element = element_of::<T>()?;
+    // SAFETY: `T` is one of the `Plain` types, which have neither padding nor uninitialized bytes;
+    // the bytes are borrowed for as long as the slice, and `u8` may be read at any alignment.
+    let bytes = unsafe { std::slice::from_raw_parts(values.as_ptr().cast(), size_of_val(values)) };
+    Some((element, bytes))
+}
+
+/// `value` itself, if `A` and `B` are the same type.
+pub(crate) fn same<A: 'static, B: 'static>(value: A) -> Option<B> {
+    let mut slot = Some(value);
+    (&mut slot as &mut dyn Any)
+        .downcast_mut::<Option<B>>()?
+        .take()
+}
+
+/// A run of plain elements that has arrived or is arriving, in memory that can become a vector of them.
+///
+/// Bytes are added where [`spare`](Buffer::spare) points, in steps that need not end between elements.
+/// Only whole elements can be taken out.
+// Not a vector for each element type: all that differs is how the memory is aligned, and the same code
+// fourteen times is a large part of a small program.
+pub struct Buffer {
+    /// `wanted` bytes from the global allocator, aligned for `element`; dangling if that is none.
+    start: NonNull<u8>,
+    element: Element,
+    /// Bytes that are there, counted from `start`.
+    filled: usize,
+    /// Bytes there is room for, a multiple of the size of an element.
+    wanted: usize,
+}
+
+// SAFETY: the buffer owns its memory, as a vector does, and what is in it are plain numbers.
+unsafe impl Send for Buffer {}
+// SAFETY: the same; nothing changes through a shared reference.
+unsafe impl Sync for Buffer {}
+
+/// There is not as much memory as a buffer would take.
+#[derive(Debug)]
+pub(crate) struct OutOfMemory;
 
 impl Buffer {
+    /// An empty buffer with room for `count` elements.
+    pub(crate) fn with_capacity(element: Element, count: usize) -> Result<Self, OutOfMemory> {
+        let one = element.layout();
+        let layout = count
+            .checked_mul(one.size())
+            .and_then(|size| Layout::from_size_align(size, one.align()).ok())
+            .ok_or(OutOfMemory)?;
+        let start = if layout.size() == 0 {
+            std::ptr::without_provenance_mut(layout.align())
+        } else {
+            // SAFETY: the size is not zero.
+            unsafe { alloc::alloc(layout) }
+        };
+        Ok(Self {
+            start: NonNull::new(start).ok_or(OutOfMemory)?,
+            element,
+            filled: 0,
+            wanted: layout.size(),
+        })
+    }
+
+    /// A buffer of elements that lie elsewhere, at any alignment. `None` if they end in the middle of
+    /// one, or if there is no memory.
+    pub(crate) fn copied(element: Element, bytes: &[u8]) -> Option<Self> {
+        let width = element.width();
+        if !bytes.len().is_multiple_of(width) {
+            return None;
+        }
+        let mut buffer = Self::with_capacity(element, bytes.len() / width).ok()?;
+        buffer.spare().write_copy_of_slice(bytes);
+        // SAFETY: just written, all of them: the room is as long as `bytes`.
+        unsafe { buffer.filled(bytes.len()) };
+        Some(buffer)
+    }
+
     /// The number of bytes filled so far.
     pub(crate) fn len_bytes(&self) -> usize {
         self.filled
+    }
+
+    /// The bytes that have not been filled yet; empty once the buffer is complete.
+    pub(crate) fn spare(&mut self) -> &mut [MaybeUninit<u8>] {
+        // SAFETY: `filled` is at most `wanted`, which is how long the memory is; nobody else can reach
+        // it while the buffer is borrowed. What counts as filled is not part of the slice, so that it
+        // can't become uninitialized through it.
+        unsafe {
+            let start = self.start.add(self.filled).cast();
+            std::slice::from_raw_parts_mut(start.as_ptr(), self.wanted - self.filled)
+        }
+    }
+
+    /// Counts the first `more` bytes of [`spare`](Self::spare) as filled.
+    ///
+    /// # Safety
+    ///
+    /// Those bytes have been initialized.
+    pub(crate) unsafe fn filled(&mut self, more: usize) {
+        assert!(
+            more <= self.wanted - self.filled,
+            "more bytes than there is room for"
+        );
+        self.filled += more;
+    }
+
+    /// The elements, without a copy. If they are of another type, says of which.
+    pub(crate) fn into_vec<E: Plain>(self) -> Result<Vec<E>, Element> {
+        if self.element != E::ELEMENT {
+            return Err(self.element);
+        }
+        let buffer = ManuallyDrop::new(self);
+        let start = buffer.start.cast::<E>().as_ptr();
+        let (len, capacity) = (
+            buffer.filled / size_of::<E>(),
+            buffer.wanted / size_of::<E>(),
+        );
+        // SAFETY: the memory was allocated as a vector does it, for `capacity` elements with the layout
+        // of `E`, and is not freed here. The first `len` elements have been filled, and any pattern of
+        // bytes is a value of `E: Plain`.
+        Ok(unsafe { Vec::from_raw_parts(start, len, capacity) })
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        if self.wanted > 0 {
+            // SAFETY: it was allocated with this layout, which was valid then.
+            unsafe {
+                let align = self.element.layout().align();
+                let layout = Layout::from_size_align_unchecked(self.wanted, align);
+                alloc::dealloc(self.start.as_ptr(), layout);
+            }
+        }
     }
 }
 
 impl fmt::Debug for Buffer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (element, filled, wanted) = (self.element(), self.filled, self.wanted);
+        let (element, filled, wanted) = (self.element, self.filled, self.wanted);
         write!(f, "Buffer({element:?}, {filled} of {wanted} bytes)")
+    }
+}
+
+/// For tests: the elements in a buffer of their own.
+#[cfg(test)]
+impl<E: Plain> From<Vec<E>> for Buffer {
+    fn from(vec: Vec<E>) -> Self {
+        let (element, bytes) = as_plain(&vec).unwrap();
+        Self::copied(element, bytes).unwrap()
     }
 }
 
@@ -266,13 +277,42 @@ mod tests {
 
     #[test]
     fn unaligned_bytes() {
+        fn copied<E: Plain>(bytes: &[u8]) -> Option<Vec<E>> {
+            Buffer::copied(E::ELEMENT, bytes)?.into_vec().ok()
+        }
         let bytes = [0, 1, 2, 3, 4, 5, 6, 7, 8];
         assert_eq!(
-            from_bytes::<u64>(&bytes[1..]),
+            copied::<u64>(&bytes[1..]),
             Some(vec![u64::from_ne_bytes([1, 2, 3, 4, 5, 6, 7, 8])])
         );
-        assert_eq!(from_bytes::<u64>(&bytes), None);
-        assert_eq!(from_bytes::<u64>(&[]), Some(vec![]));
-        assert_eq!(from_bytes::<i8>(&[255]), Some(vec![-1]));
+        assert_eq!(copied::<u64>(&bytes), None);
+        assert_eq!(copied::<u64>(&[]), Some(vec![]));
+        assert_eq!(copied::<i8>(&[255]), Some(vec![-1]));
+    }
+
+    #[test]
+    fn becomes_a_vector_like_any_other() {
+        macro_rules! elements {
+            ($($name:ident $ty:ty)*) => {$(
+                let layout = Element::$name.layout();
+                assert_eq!((layout.size(), layout.align()), (size_of::<$ty>(), align_of::<$ty>()));
+                for count in [0, 1, 3] {
+                    let mut vec = Buffer::from(vec![7 as $ty; count]).into_vec::<$ty>().unwrap();
+                    assert!(vec.as_ptr().is_aligned());
+                    vec.push(8 as $ty);
+                    vec.shrink_to_fit();
+                    assert_eq!((vec.len(), vec.last()), (count + 1, Some(&(8 as $ty))));
+                }
+            )*};
+        }
+        with_elements!(elements);
+    }
+
+    #[test]
+    fn dropped_half_full() {
+        let mut buffer = Buffer::with_capacity(Element::U128, 2).unwrap();
+        fill(&mut buffer, &[1; 17]);
+        drop(buffer);
+        drop(Buffer::with_capacity(Element::F64, 0).unwrap());
     }
 }

@@ -1,6 +1,5 @@
 //! Reading sequences, maps, and structs part by part.
 
-use serde::de::value::BorrowedStrDeserializer;
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess};
 
 use super::de::Decoder;
@@ -15,14 +14,13 @@ pub(super) struct Elements<'d, 'de, 'b> {
 }
 
 impl<'d, 'de, 'b> Elements<'d, 'de, 'b> {
-    pub(super) fn new(decoder: &'d mut Decoder<'de, 'b>) -> Result<Self> {
-        let hint = decoder.hint()?;
-        Ok(Self {
+    pub(super) fn new(decoder: &'d mut Decoder<'de, 'b>, hint: usize) -> Self {
+        Self {
             decoder,
             hint,
             index: 0,
             done: false,
-        })
+        }
     }
 
     /// Checks that all elements have been read.
@@ -57,33 +55,62 @@ impl<'de> SeqAccess<'de> for Elements<'_, 'de, '_> {
     }
 }
 
-/// The entries of a map.
+/// Where the keys of a map come from.
+pub(super) enum Keys<'de> {
+    /// They are values; with a hint how many there are.
+    Values(usize),
+    /// They are the names of a struct's fields.
+    Names,
+    /// There is only this one, the name of a variant, and it has been read.
+    Only(&'de str),
+    Done,
+}
+
+/// The entries of a map, the fields of a struct, or a variant with content as a map of one entry.
 pub(super) struct Entries<'d, 'de, 'b> {
     decoder: &'d mut Decoder<'de, 'b>,
-    hint: usize,
-    done: bool,
+    keys: Keys<'de>,
+    /// The name of the field whose value comes next, if it has one.
+    name: Option<&'de str>,
     /// Whether a key has been read, but not its value.
     unpaired: bool,
 }
 
 impl<'d, 'de, 'b> Entries<'d, 'de, 'b> {
-    pub(super) fn new(decoder: &'d mut Decoder<'de, 'b>) -> Result<Self> {
-        let hint = decoder.hint()?;
-        Ok(Self {
+    pub(super) fn new(decoder: &'d mut Decoder<'de, 'b>, keys: Keys<'de>) -> Self {
+        Self {
             decoder,
-            hint,
-            done: false,
+            keys,
+            name: None,
             unpaired: false,
-        })
+        }
+    }
+
+    /// Goes to the next entry, if there is one.
+    fn next(&mut self) -> Result<bool> {
+        self.name = match self.keys {
+            Keys::Values(_) if !self.decoder.input.skip(tag::END)? => {
+                return Ok(true);
+            }
+            Keys::Values(_) | Keys::Done => None,
+            Keys::Names => self.decoder.name()?,
+            Keys::Only(name) => {
+                self.keys = Keys::Done;
+                Some(name)
+            }
+        };
+        if self.name.is_none() {
+            self.keys = Keys::Done;
+        }
+        Ok(self.name.is_some())
     }
 
     /// Checks that all entries have been read.
-    pub(super) fn finish(self) -> Result<()> {
-        match (self.unpaired, self.done) {
-            (true, _) => Err(CodecError::left_over()),
-            (false, true) => Ok(()),
-            (false, false) => self.decoder.end(),
+    pub(super) fn finish(mut self) -> Result<()> {
+        if self.unpaired || self.next()? {
+            return Err(CodecError::left_over());
         }
+        Ok(())
     }
 }
 
@@ -91,98 +118,29 @@ impl<'de> MapAccess<'de> for Entries<'_, 'de, '_> {
     type Error = CodecError;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>> {
-        if self.done || self.decoder.input.skip(tag::END)? {
-            self.done = true;
+        if !self.next()? {
             return Ok(None);
         }
         self.unpaired = true;
-        seed.deserialize(&mut *self.decoder).map(Some)
+        self.decoder.named(self.name, seed).map(Some)
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value> {
         self.unpaired = false;
-        self.hint = self.hint.saturating_sub(1);
-        seed.deserialize(&mut *self.decoder)
+        if let Keys::Values(hint) = &mut self.keys {
+            *hint = hint.saturating_sub(1);
+        }
+        let value = seed.deserialize(&mut *self.decoder);
+        match self.name {
+            Some(name) => value.map_err(|error| error.in_field(name)),
+            None => value,
+        }
     }
 
     fn size_hint(&self) -> Option<usize> {
-        Some(self.hint)
-    }
-}
-
-/// The fields of a struct, or a variant with content as a map of one entry.
-pub(super) struct Fields<'d, 'de, 'b> {
-    decoder: &'d mut Decoder<'de, 'b>,
-    next: Next<'de>,
-    /// The field whose name has been read, but not its value.
-    unpaired: Option<&'de str>,
-}
-
-enum Next<'de> {
-    /// A name or the end of the struct.
-    Read,
-    /// This one, which has been read before.
-    Only(&'de str),
-    Done,
-}
-
-impl<'d, 'de, 'b> Fields<'d, 'de, 'b> {
-    pub(super) fn new(decoder: &'d mut Decoder<'de, 'b>) -> Self {
-        Self {
-            decoder,
-            next: Next::Read,
-            unpaired: None,
+        match self.keys {
+            Keys::Values(hint) => Some(hint),
+            Keys::Names | Keys::Only(_) | Keys::Done => None,
         }
-    }
-
-    pub(super) fn only(decoder: &'d mut Decoder<'de, 'b>, name: &'de str) -> Self {
-        Self {
-            decoder,
-            next: Next::Only(name),
-            unpaired: None,
-        }
-    }
-
-    fn next_name(&mut self) -> Result<Option<&'de str>> {
-        let name = match self.next {
-            Next::Read => self.decoder.name()?,
-            Next::Only(name) => {
-                self.next = Next::Done;
-                return Ok(Some(name));
-            }
-            Next::Done => None,
-        };
-        if name.is_none() {
-            self.next = Next::Done;
-        }
-        Ok(name)
-    }
-
-    /// Checks that all fields have been read.
-    pub(super) fn finish(mut self) -> Result<()> {
-        match self.unpaired.is_none() && self.next_name()?.is_none() {
-            true => Ok(()),
-            false => Err(CodecError::left_over()),
-        }
-    }
-}
-
-impl<'de> MapAccess<'de> for Fields<'_, 'de, '_> {
-    type Error = CodecError;
-
-    fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>> {
-        self.unpaired = self.next_name()?;
-        match self.unpaired {
-            Some(name) => seed
-                .deserialize(BorrowedStrDeserializer::<CodecError>::new(name))
-                .map(Some),
-            None => Ok(None),
-        }
-    }
-
-    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value> {
-        let name = self.unpaired.take();
-        let value = seed.deserialize(&mut *self.decoder);
-        value.map_err(|error| error.in_field(name.unwrap_or_default()))
     }
 }

@@ -37,30 +37,17 @@ impl<'e, 'm, 'a> Compound<'e, 'm, 'a> {
         }
     }
 
-    fn part<T: ?Sized + Serialize>(
-        &mut self,
-        value: &T,
-        locate: impl FnOnce(CodecError) -> CodecError,
-    ) -> Result<()> {
-        match value.serialize(&mut *self.encoder) {
-            Ok(()) => Ok(()),
-            Err(error) => {
-                let error = locate(error);
-                self.encoder.broken = Some(error.clone());
-                Err(error)
-            }
-        }
-    }
-
     fn element<T: ?Sized + Serialize>(&mut self, value: &T) -> Result<()> {
         let index = self.index;
         self.index += 1;
-        self.part(value, |error| error.in_element(index))
+        let result = value.serialize(&mut *self.encoder);
+        result.map_err(|error| self.encoder.fail(error.in_element(index)))
     }
 
     fn field<T: ?Sized + Serialize>(&mut self, name: &'static str, value: &T) -> Result<()> {
         self.encoder.name(name);
-        self.part(value, |error| error.in_field(name))
+        let result = value.serialize(&mut *self.encoder);
+        result.map_err(|error| self.encoder.fail(error.in_field(name)))
     }
 
     /// A key if `is_value` is false. Keys and values must take turns, or the entries would shift.
@@ -69,14 +56,14 @@ impl<'e, 'm, 'a> Compound<'e, 'm, 'a> {
             return Err(self.unpaired());
         }
         self.index += 1;
-        self.part(half, |error| error)
+        let result = half.serialize(&mut *self.encoder);
+        result.map_err(|error| self.encoder.fail(error))
     }
 
     #[cold]
     fn unpaired(&mut self) -> CodecError {
         let error = CodecError::new("the keys and values of a map do not come in pairs");
-        self.encoder.broken = Some(error.clone());
-        error
+        self.encoder.fail(error)
     }
 
     fn close(self) -> Result<()> {

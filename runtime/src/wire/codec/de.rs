@@ -1,15 +1,14 @@
 //! The decoder as a serde `Deserializer`.
 
-use serde::de::value::BorrowedStrDeserializer;
-use serde::de::{Deserializer, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, Expected, Unexpected, Visitor};
 
 use super::super::handover;
-use super::super::message::Buffer;
+use super::super::message::{Buffer, Element};
 use super::super::plain::Plain;
-use super::access::{Elements, Entries, Fields};
+use super::access::{Elements, Entries, Keys};
 use super::input::Input;
 use super::symbols::Symbols;
-use super::variant::Variant;
+use super::variant::{Content, Variant};
 use super::{CodecError, MAX_DEPTH, Result, tag};
 
 /// Reads one value from a body, and the bulk runs it refers to.
@@ -17,9 +16,23 @@ pub(super) struct Decoder<'de, 'b> {
     pub(super) input: Input<'de>,
     bulk: &'b mut [Option<Buffer>],
     symbols: Vec<&'de str>,
+    /// The name of a field or variant that is to be read as a value: what the tag `NAME` stands for,
+    /// which is never in a body.
+    pending: Option<&'de str>,
     depth: usize,
     /// For how many more values memory may be reserved before they have been seen.
     reservable: usize,
+}
+
+/// A run as the elements it should consist of.
+pub(super) fn elements<E: Plain>(run: Buffer) -> Result<Vec<E>> {
+    run.into_vec()
+        .map_err(|found| other_elements(found, E::ELEMENT))
+}
+
+#[cold]
+fn other_elements(found: Element, expected: Element) -> CodecError {
+    CodecError::new(format_args!("a run of {found:?}, not of {expected:?}"))
 }
 
 impl<'de, 'b> Decoder<'de, 'b> {
@@ -28,6 +41,7 @@ impl<'de, 'b> Decoder<'de, 'b> {
             input: Input::new(body),
             bulk,
             symbols: Vec::new(),
+            pending: None,
             depth: 0,
             reservable: body.len(),
         }
@@ -43,17 +57,17 @@ impl<'de, 'b> Decoder<'de, 'b> {
         }
     }
 
-    /// Reads something one level deeper.
+    /// Reads something that is this many levels deeper.
     ///
     /// This includes every step that calls back into a `Deserialize` implementation without having read
     /// anything: a type that contains only itself would go on forever.
-    pub(super) fn nested<R>(&mut self, read: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
-        if self.depth == MAX_DEPTH {
+    fn nested<R>(&mut self, levels: usize, read: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
+        if self.depth + levels > MAX_DEPTH {
             return Err(CodecError::too_deep());
         }
-        self.depth += 1;
+        self.depth += levels;
         let result = read(self);
-        self.depth -= 1;
+        self.depth -= levels;
         if result.is_err() {
             // Who swallows the error and reads on must not take the rest of this for something else.
             self.input = Input::new(&[]);
@@ -81,6 +95,24 @@ impl<'de, 'b> Decoder<'de, 'b> {
         }
     }
 
+    /// Reads a name as a value, so that a key is a key to serde, wherever it comes from; or the next value
+    /// if there is no name.
+    pub(super) fn named<S: DeserializeSeed<'de>>(
+        &mut self,
+        name: Option<&'de str>,
+        seed: S,
+    ) -> Result<S::Value> {
+        self.pending = name;
+        let rest = name.map(|_| std::mem::replace(&mut self.input, Input::new(&[tag::NAME])));
+        let result = seed.deserialize(&mut *self);
+        if let Some(rest) = rest {
+            self.input = rest;
+            // In case that nobody wanted to know.
+            self.pending = None;
+        }
+        result
+    }
+
     /// The name of a field or variant; `None` where a struct ends.
     pub(super) fn name(&mut self) -> Result<Option<&'de str>> {
         match self.input.count()? {
@@ -99,114 +131,167 @@ impl<'de, 'b> Decoder<'de, 'b> {
         }
     }
 
-    fn variant_name(&mut self) -> Result<&'de str> {
+    pub(super) fn variant_name(&mut self) -> Result<&'de str> {
         self.name()?
             .ok_or_else(|| CodecError::new("a variant has no name"))
     }
 
+    /// The name of a variant, and whether it has content; `None` if it is something else that comes next.
+    /// If there is no name, it is the next value, the key of a map.
+    fn variant(&mut self) -> Result<Option<(Option<&'de str>, Content)>> {
+        if let Some(name) = self.pending.take() {
+            return Ok(Some((Some(name), Content::Absent)));
+        }
+        let tag = self.input.peek()?;
+        if !matches!(tag, tag::UNIT_VARIANT | tag::VARIANT | tag::STR | tag::MAP) {
+            return Ok(None);
+        }
+        self.input.byte()?;
+        Ok(Some(match tag {
+            tag::UNIT_VARIANT => (Some(self.variant_name()?), Content::Absent),
+            tag::VARIANT => (Some(self.variant_name()?), Content::Unread),
+            // What a hand-written `Serialize` may make of an enum.
+            tag::STR => (Some(self.input.text()?), Content::Absent),
+            _ => {
+                self.input.count()?;
+                (None, Content::Unread)
+            }
+        }))
+    }
+
     /// The bulk run whose index comes next.
-    pub(super) fn bulk<E: Plain>(&mut self) -> Result<Vec<E>> {
+    pub(super) fn bulk(&mut self) -> Result<Buffer> {
         let index = self.input.count()?;
         let slot = usize::try_from(index)
             .ok()
             .and_then(|index| self.bulk.get_mut(index));
         let slot =
             slot.ok_or_else(|| CodecError::new(format_args!("there is no bulk run {index}")))?;
-        let buffer = slot
-            .take()
-            .ok_or_else(|| CodecError::new(format_args!("bulk run {index} is used twice")))?;
-        buffer.into_vec().map_err(|found| {
-            CodecError::new(format_args!(
-                "bulk run {index} is made of {found:?}, not {:?}",
-                E::ELEMENT
-            ))
-        })
+        slot.take()
+            .ok_or_else(|| CodecError::new(format_args!("bulk run {index} is used twice")))
+    }
+
+    /// The run of plain elements that comes next, if one does.
+    pub(super) fn run(&mut self) -> Result<Option<Buffer>> {
+        let tag = self.input.peek()?;
+        if !matches!(tag, tag::BYTES | tag::RUN | tag::BULK) {
+            return Ok(None);
+        }
+        self.input.byte()?;
+        if tag == tag::BULK {
+            return self.bulk().map(Some);
+        }
+        let element = match tag {
+            tag::RUN => self.input.byte()?,
+            _ => Element::U8 as u8,
+        };
+        let element = Element::from_wire(element)
+            .ok_or_else(|| CodecError::new(format_args!("there is no element type {element}")))?;
+        let run = Buffer::copied(element, self.input.bytes()?);
+        run.map(Some)
+            .ok_or_else(|| CodecError::new("a run ends in the middle of an element"))
+    }
+
+    fn bulk_text(&mut self) -> Result<String> {
+        let bytes = elements(self.bulk()?)?;
+        String::from_utf8(bytes).map_err(|error| CodecError::new(error.utf8_error()))
+    }
+
+    fn pending(&mut self) -> Result<&'de str> {
+        let name = self.pending.take();
+        name.ok_or_else(|| CodecError::new("a name without a place"))
+    }
+
+    /// Why a visitor can't be told anything.
+    #[cold]
+    fn refused(tag: u8, expected: &dyn Expected) -> CodecError {
+        match tag {
+            tag::U128 | tag::I128 => {
+                CodecError::invalid_type(Unexpected::Other("128-bit integer"), expected)
+            }
+            tag::END => CodecError::new("an end without a beginning"),
+            tag::RUN => CodecError::new("a run of numbers for a type that is not made of them"),
+            _ => CodecError::new(format_args!("there is no tag {tag}")),
+        }
     }
 
     /// Tells the visitor what is there.
-    fn any<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value> {
+    ///
+    /// Integers of 128 bits only if it may be `WIDE`. Other visitors can't take them; but what serde lets
+    /// them say about it is much code, for each of them.
+    // There is one of these for each visitor: what need not be in it is elsewhere.
+    fn any<const WIDE: bool, V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value> {
         macro_rules! number {
             ($visit:ident $ty:ty) => {
                 visitor.$visit(<$ty>::from_le_bytes(self.input.array()?))
             };
         }
-        match self.input.byte()? {
-            tag::UNIT => visitor.visit_unit(),
-            tag::NONE => visitor.visit_none(),
-            tag::SOME => self.nested(|decoder| visitor.visit_some(decoder)),
-            tag::FALSE => visitor.visit_bool(false),
-            tag::TRUE => visitor.visit_bool(true),
-            tag::U8 => number!(visit_u8 u8),
-            tag::U16 => number!(visit_u16 u16),
-            tag::U32 => number!(visit_u32 u32),
-            tag::U64 => number!(visit_u64 u64),
-            tag::U128 => number!(visit_u128 u128),
-            tag::I8 => number!(visit_i8 i8),
-            tag::I16 => number!(visit_i16 i16),
-            tag::I32 => number!(visit_i32 i32),
-            tag::I64 => number!(visit_i64 i64),
-            tag::I128 => number!(visit_i128 i128),
-            tag::F32 => number!(visit_f32 f32),
-            tag::F64 => number!(visit_f64 f64),
-            tag::CHAR => visitor.visit_char(self.input.char()?),
-            tag::STR => visitor.visit_borrowed_str(self.input.text()?),
-            tag::BYTES => visitor.visit_borrowed_bytes(self.input.bytes()?),
-            tag::BULK_STR => {
-                let text = String::from_utf8(self.bulk()?)
-                    .map_err(|error| CodecError::new(error.utf8_error()))?;
-                visitor.visit_string(text)
+        let keys = match self.input.byte()? {
+            tag::UNIT => return visitor.visit_unit(),
+            tag::NONE => return visitor.visit_none(),
+            tag::SOME => return self.nested(1, |decoder| visitor.visit_some(decoder)),
+            tag::FALSE => return visitor.visit_bool(false),
+            tag::TRUE => return visitor.visit_bool(true),
+            tag::U8 => return number!(visit_u8 u8),
+            tag::U16 => return number!(visit_u16 u16),
+            tag::U32 => return number!(visit_u32 u32),
+            tag::U64 => return number!(visit_u64 u64),
+            tag::U128 if WIDE => return number!(visit_u128 u128),
+            tag::I8 => return number!(visit_i8 i8),
+            tag::I16 => return number!(visit_i16 i16),
+            tag::I32 => return number!(visit_i32 i32),
+            tag::I64 => return number!(visit_i64 i64),
+            tag::I128 if WIDE => return number!(visit_i128 i128),
+            tag::F32 => return number!(visit_f32 f32),
+            tag::F64 => return number!(visit_f64 f64),
+            tag::CHAR => return visitor.visit_char(self.input.char()?),
+            tag::STR => return visitor.visit_borrowed_str(self.input.text()?),
+            tag::NAME => return visitor.visit_borrowed_str(self.pending()?),
+            tag::UNIT_VARIANT => return visitor.visit_borrowed_str(self.variant_name()?),
+            tag::BYTES => return visitor.visit_borrowed_bytes(self.input.bytes()?),
+            tag::BULK => return visitor.visit_byte_buf(elements(self.bulk()?)?),
+            tag::BULK_STR => return visitor.visit_string(self.bulk_text()?),
+            tag::SEQ => {
+                let hint = self.hint()?;
+                return self.nested(1, |decoder| {
+                    let mut elements = Elements::new(decoder, hint);
+                    let value = visitor.visit_seq(&mut elements)?;
+                    elements.finish()?;
+                    Ok(value)
+                });
             }
-            tag::BULK_BYTES => visitor.visit_byte_buf(self.bulk()?),
-            tag::SEQ => self.nested(|decoder| {
-                let mut elements = Elements::new(decoder)?;
-                let value = visitor.visit_seq(&mut elements)?;
-                elements.finish()?;
-                Ok(value)
-            }),
-            tag::MAP => self.nested(|decoder| {
-                let mut entries = Entries::new(decoder)?;
-                let value = visitor.visit_map(&mut entries)?;
-                entries.finish()?;
-                Ok(value)
-            }),
-            tag::STRUCT => self.nested(|decoder| {
-                let mut fields = Fields::new(decoder);
-                let value = visitor.visit_map(&mut fields)?;
-                fields.finish()?;
-                Ok(value)
-            }),
-            tag::UNIT_VARIANT => visitor.visit_borrowed_str(self.variant_name()?),
+            tag::MAP => Keys::Values(self.hint()?),
+            tag::STRUCT => Keys::Names,
             // As serde buffers it: a map from the name to the content.
-            tag::VARIANT => self.nested(|decoder| {
-                let name = decoder.variant_name()?;
-                let mut fields = Fields::only(decoder, name);
-                let value = visitor.visit_map(&mut fields)?;
-                fields.finish()?;
-                Ok(value)
-            }),
-            tag::END => Err(CodecError::new("an end without a beginning")),
-            tag::RUN | tag::BULK_RUN => {
-                Err(CodecError::new("a run of plain elements inside a value"))
-            }
-            other => Err(CodecError::new(format_args!("there is no tag {other}"))),
-        }
+            tag::VARIANT => Keys::Only(self.variant_name()?),
+            tag => return Err(Self::refused(tag, &visitor)),
+        };
+        self.nested(1, |decoder| {
+            let mut entries = Entries::new(decoder, keys);
+            let value = visitor.visit_map(&mut entries)?;
+            entries.finish()?;
+            Ok(value)
+        })
     }
 
     /// Like [`any`](Self::any), for a visitor that has asked for something that is not an option: if one
     /// is there, it means the content. Types that were tried with JSON may rely on it.
-    fn inside_options<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value> {
+    fn inside_options<const WIDE: bool, V: Visitor<'de>>(
+        &mut self,
+        visitor: V,
+    ) -> Result<V::Value> {
         if self.input.skip(tag::SOME)? {
-            return self.nested(|decoder| decoder.inside_options(visitor));
+            return self.nested(1, |decoder| decoder.inside_options::<WIDE, V>(visitor));
         }
-        self.any(visitor)
+        self.any::<WIDE, V>(visitor)
     }
 }
 
 macro_rules! hints {
-    ($($method:ident($($argument:ty),*))*) => {
+    ($wide:literal: $($method:ident($($argument:ty),*))*) => {
         $(
             fn $method<V: Visitor<'de>>(self, $(_: $argument,)* visitor: V) -> Result<V::Value> {
-                self.inside_options(visitor)
+                self.inside_options::<$wide, V>(visitor)
             }
         )*
     };
@@ -221,25 +306,30 @@ impl<'de> Deserializer<'de> for &mut Decoder<'de, '_> {
     }
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        self.any(visitor)
+        self.any::<true, V>(visitor)
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        self.any(visitor)
+        self.any::<true, V>(visitor)
     }
 
     hints! {
+        true:
+        deserialize_u128()
+        deserialize_i128()
+    }
+
+    hints! {
+        false:
         deserialize_bool()
         deserialize_u8()
         deserialize_u16()
         deserialize_u32()
         deserialize_u64()
-        deserialize_u128()
         deserialize_i8()
         deserialize_i16()
         deserialize_i32()
         deserialize_i64()
-        deserialize_i128()
         deserialize_f32()
         deserialize_f64()
         deserialize_char()
@@ -254,14 +344,21 @@ impl<'de> Deserializer<'de> for &mut Decoder<'de, '_> {
         deserialize_tuple_struct(&'static str, usize)
         deserialize_map()
         deserialize_struct(&'static str, &'static [&'static str])
-        deserialize_identifier()
+    }
+
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        match self.pending.take() {
+            // What `inside_options` would come to, but this is for every field.
+            Some(name) => visitor.visit_borrowed_str(name),
+            None => self.inside_options::<false, V>(visitor),
+        }
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         match self.input.peek()? {
-            tag::NONE | tag::SOME | tag::UNIT => self.any(visitor),
+            tag::NONE | tag::SOME | tag::UNIT => self.any::<false, V>(visitor),
             // A type may leave out the `Some` when it is written, as it makes no difference in JSON.
-            _ => self.nested(|decoder| visitor.visit_some(decoder)),
+            _ => self.nested(1, |decoder| visitor.visit_some(decoder)),
         }
     }
 
@@ -271,9 +368,9 @@ impl<'de> Deserializer<'de> for &mut Decoder<'de, '_> {
         visitor: V,
     ) -> Result<V::Value> {
         if handover::is_reserved(name) {
-            return self.inside_options(visitor);
+            return self.inside_options::<false, V>(visitor);
         }
-        self.nested(|decoder| visitor.visit_newtype_struct(decoder))
+        self.nested(1, |decoder| visitor.visit_newtype_struct(decoder))
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -282,37 +379,20 @@ impl<'de> Deserializer<'de> for &mut Decoder<'de, '_> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value> {
-        match self.input.peek()? {
-            tag::UNIT_VARIANT => {
-                self.input.byte()?;
-                visitor.visit_enum(BorrowedStrDeserializer::new(self.variant_name()?))
-            }
-            tag::VARIANT => {
-                self.input.byte()?;
-                self.nested(|decoder| {
-                    let name = decoder.variant_name()?;
-                    Variant::read(decoder, Some(name), visitor)
+        if self.input.skip(tag::SOME)? {
+            return self.nested(1, |decoder| {
+                decoder.deserialize_enum(name, variants, visitor)
+            });
+        }
+        match self.variant()? {
+            Some((name, content)) => {
+                // A variant without content is not written a level deeper either.
+                let levels = usize::from(content != Content::Absent);
+                self.nested(levels, |decoder| {
+                    Variant::read(decoder, name, content, visitor)
                 })
             }
-            // What a hand-written `Serialize` may make of an enum.
-            tag::STR => {
-                self.input.byte()?;
-                visitor.visit_enum(BorrowedStrDeserializer::new(self.input.text()?))
-            }
-            tag::MAP => {
-                self.input.byte()?;
-                self.nested(|decoder| {
-                    decoder.input.count()?;
-                    let value = Variant::read(decoder, None, visitor)?;
-                    decoder.end()?;
-                    Ok(value)
-                })
-            }
-            tag::SOME => {
-                self.input.byte()?;
-                self.nested(|decoder| decoder.deserialize_enum(name, variants, visitor))
-            }
-            _ => self.any(visitor),
+            None => self.any::<false, V>(visitor),
         }
     }
 }

@@ -34,6 +34,7 @@ impl<'de> Input<'de> {
         Ok(is_next)
     }
 
+    #[inline]
     pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
         let (array, rest) = self
             .0
@@ -43,7 +44,19 @@ impl<'de> Input<'de> {
         Ok(*array)
     }
 
+    #[inline]
     pub(super) fn count(&mut self) -> Result<u64> {
+        match self.0.split_first() {
+            // Most counts are this short.
+            Some((&byte, rest)) if byte < 0x80 => {
+                self.0 = rest;
+                Ok(u64::from(byte))
+            }
+            _ => self.long_count(),
+        }
+    }
+
+    fn long_count(&mut self) -> Result<u64> {
         let mut number = 0;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;

@@ -23,9 +23,8 @@
 //! | `STRUCT` | names and values in turn, the zero byte |
 //! | `UNIT_VARIANT` | name |
 //! | `VARIANT` | name, content: a value; for tuple variants a `SEQ`, for struct variants a `STRUCT` |
-//! | `BULK_STR`, `BULK_BYTES` | count: which bulk run of the message it is |
 //! | `RUN` | number of an [`Element`](super::message::Element), count of bytes, the bytes |
-//! | `BULK_RUN` | number of an element, count: which bulk run of the message it is |
+//! | `BULK`, `BULK_STR` | count: which bulk run of the message it is |
 //!
 //! The counts of `SEQ` and `MAP` are no more than a hint how much memory to reserve, since a `Serialize`
 //! implementation may not know them or be wrong about them; `END` is what counts.
@@ -34,10 +33,12 @@
 //! position of the name among those that have appeared in this value. 0 ends a struct. Each encoded
 //! value has its own names.
 //!
-//! Newtype structs are their content. `RUN` and `BULK_RUN` are only ever a whole value: that is how a
-//! vector of numbers travels that is not inside anything else. Their elements have the byte order of the
-//! machine. Runs, texts and [`Bytes`](crate::Bytes) from [`BULK_FROM`] bytes on leave the body and are
-//! sent from where they lie.
+//! Newtype structs are their content. Plain elements are `BYTES` if they are `u8`, else a `RUN`; from
+//! [`BULK_FROM`] bytes on they leave the body and are sent from where they lie, as `BULK`, and texts as
+//! `BULK_STR`. The message knows what a bulk run is made of; the elements have the byte order of the
+//! machine. Elements other than `u8` are only ever a whole value: that is how a vector of numbers
+//! travels that is not inside anything else, and only the types that are written like that can be read
+//! from it.
 //!
 //! # Limits
 //!

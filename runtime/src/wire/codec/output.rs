@@ -1,7 +1,5 @@
 //! Writing the parts that values consist of.
 
-use std::sync::Arc;
-
 use super::super::message::{Bulk, Element, Message};
 use super::{BULK_FROM, tag};
 
@@ -23,58 +21,31 @@ pub(super) fn inline(body: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
 }
 
 pub(super) fn text<'a>(message: &mut Message<'a>, text: &'a str) {
-    if text.len() < BULK_FROM {
-        inline(&mut message.body, tag::STR, text.as_bytes());
+    let bytes = text.as_bytes();
+    if bytes.len() < BULK_FROM {
+        inline(&mut message.body, tag::STR, bytes);
     } else {
-        message.body.push(tag::BULK_STR);
-        bulk(
-            message,
-            Bulk::Borrowed {
-                element: Element::U8,
-                bytes: text.as_bytes(),
-            },
-        );
+        let element = Element::U8;
+        bulk(message, tag::BULK_STR, Bulk::Borrowed { element, bytes });
     }
 }
 
-pub(super) fn bytes<'a>(message: &mut Message<'a>, bytes: &'a [u8]) {
-    if bytes.len() < BULK_FROM {
+/// Plain elements in one piece.
+pub(super) fn run<'a>(message: &mut Message<'a>, run: Bulk<'a>) {
+    let (element, bytes) = (run.element(), run.bytes());
+    if bytes.len() >= BULK_FROM {
+        bulk(message, tag::BULK, run);
+    } else if element == Element::U8 {
         inline(&mut message.body, tag::BYTES, bytes);
     } else {
-        message.body.push(tag::BULK_BYTES);
-        bulk(
-            message,
-            Bulk::Borrowed {
-                element: Element::U8,
-                bytes,
-            },
-        );
-    }
-}
-
-pub(super) fn shared(message: &mut Message<'_>, bytes: Arc<Vec<u8>>) {
-    if bytes.len() < BULK_FROM {
-        inline(&mut message.body, tag::BYTES, &bytes);
-    } else {
-        message.body.push(tag::BULK_BYTES);
-        bulk(message, Bulk::Shared(bytes));
-    }
-}
-
-/// Plain elements as a whole value.
-pub(super) fn run<'a>(message: &mut Message<'a>, element: Element, bytes: &'a [u8]) {
-    if bytes.len() < BULK_FROM {
-        message.body.extend([tag::RUN, element as u8]);
-        count(&mut message.body, bytes.len() as u64);
-        message.body.extend_from_slice(bytes);
-    } else {
-        message.body.extend([tag::BULK_RUN, element as u8]);
-        bulk(message, Bulk::Borrowed { element, bytes });
+        message.body.push(tag::RUN);
+        inline(&mut message.body, element as u8, bytes);
     }
 }
 
 /// Puts a run beside the body, and its index into it.
-fn bulk<'a>(message: &mut Message<'a>, run: Bulk<'a>) {
+fn bulk<'a>(message: &mut Message<'a>, tag: u8, run: Bulk<'a>) {
+    message.body.push(tag);
     count(&mut message.body, message.bulk.len() as u64);
     message.bulk.push(run);
 }

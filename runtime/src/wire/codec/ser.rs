@@ -3,7 +3,7 @@
 use serde::ser::{Error, Serialize, Serializer};
 
 use super::super::handover::{self, Parcel};
-use super::super::message::Message;
+use super::super::message::{Bulk, Message};
 use super::compound::{Closing, Compound};
 use super::symbols::Symbols;
 use super::{CodecError, MAX_DEPTH, Result, output, tag};
@@ -15,7 +15,7 @@ pub(super) struct Encoder<'m, 'a> {
     depth: usize,
     /// An error that has happened inside a sequence, map, or struct. The `Serialize` implementation
     /// could go on as if nothing had happened, but half a value has been written.
-    pub(super) broken: Option<CodecError>,
+    broken: Option<CodecError>,
 }
 
 impl<'m, 'a> Encoder<'m, 'a> {
@@ -26,6 +26,23 @@ impl<'m, 'a> Encoder<'m, 'a> {
             depth: 0,
             broken: None,
         }
+    }
+
+    /// How it went in all. After a failure the message is cut back to where it was at the start.
+    pub(super) fn finish(self, result: Result<()>, (body, bulk): (usize, usize)) -> Result<()> {
+        let result = result.and(self.broken.map_or(Ok(()), Err));
+        if result.is_err() {
+            self.message.body.truncate(body);
+            self.message.bulk.truncate(bulk);
+        }
+        result
+    }
+
+    /// Half a value has been written: whatever happens now, there will be no other.
+    #[cold]
+    pub(super) fn fail(&mut self, error: CodecError) -> CodecError {
+        self.broken = Some(error.clone());
+        error
     }
 
     pub(super) fn put(&mut self, tag: u8) {
@@ -70,9 +87,15 @@ impl<'m, 'a> Encoder<'m, 'a> {
         Ok(())
     }
 
-    fn sequence(&mut self, len: Option<usize>, levels: usize) -> Result<Compound<'_, 'm, 'a>> {
+    /// A sequence or map.
+    fn sequence(
+        &mut self,
+        tag: u8,
+        len: Option<usize>,
+        levels: usize,
+    ) -> Result<Compound<'_, 'm, 'a>> {
         self.enter()?;
-        self.put(tag::SEQ);
+        self.put(tag);
         output::count(&mut self.message.body, len.unwrap_or(0) as u64);
         Ok(Compound::new(self, Closing::Tag, levels))
     }
@@ -195,7 +218,7 @@ impl<'e, 'm, 'a> Serializer for &'e mut Encoder<'m, 'a> {
         match parcel {
             Some(Parcel::Bytes(bytes)) => {
                 self.message.body.truncate(start);
-                output::shared(self.message, bytes);
+                output::run(self.message, Bulk::Shared(bytes));
             }
             // Buffered by serde on the way here, it has become ordinary bytes.
             None => {}
@@ -217,15 +240,15 @@ impl<'e, 'm, 'a> Serializer for &'e mut Encoder<'m, 'a> {
     }
 
     fn serialize_seq(self, len: Option<usize>) -> Result<Compound<'e, 'm, 'a>> {
-        self.sequence(len, 1)
+        self.sequence(tag::SEQ, len, 1)
     }
 
     fn serialize_tuple(self, len: usize) -> Result<Compound<'e, 'm, 'a>> {
-        self.sequence(Some(len), 1)
+        self.sequence(tag::SEQ, Some(len), 1)
     }
 
     fn serialize_tuple_struct(self, _: &'static str, len: usize) -> Result<Compound<'e, 'm, 'a>> {
-        self.sequence(Some(len), 1)
+        self.sequence(tag::SEQ, Some(len), 1)
     }
 
     fn serialize_tuple_variant(
@@ -236,14 +259,11 @@ impl<'e, 'm, 'a> Serializer for &'e mut Encoder<'m, 'a> {
         len: usize,
     ) -> Result<Compound<'e, 'm, 'a>> {
         self.variant(variant)?;
-        self.sequence(Some(len), 2)
+        self.sequence(tag::SEQ, Some(len), 2)
     }
 
     fn serialize_map(self, len: Option<usize>) -> Result<Compound<'e, 'm, 'a>> {
-        self.enter()?;
-        self.put(tag::MAP);
-        output::count(&mut self.message.body, len.unwrap_or(0) as u64);
-        Ok(Compound::new(self, Closing::Tag, 1))
+        self.sequence(tag::MAP, len, 1)
     }
 
     fn serialize_struct(self, _: &'static str, _: usize) -> Result<Compound<'e, 'm, 'a>> {

@@ -1,15 +1,15 @@
 //! Names of fields and variants, which are written once per value.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
-
 /// The names an encoder has written, with the number each has on the wire.
 ///
 /// They are told apart by where they lie: serde hands out the very same `&'static str` for the same field
 /// every time, and should two have the same text, each gets a number.
 #[derive(Default)]
 pub(super) struct Symbols {
-    numbers: HashMap<(usize, usize), u64, BuildHasherDefault<AddressHasher>>,
+    /// A hash table: a power of two, at least twice as many as there are names. Each name is in the first
+    /// free slot from the one where it belongs.
+    slots: Vec<Option<(&'static str, u64)>>,
+    count: usize,
 }
 
 impl Symbols {
@@ -22,32 +22,42 @@ impl Symbols {
 
     /// The number of a name that has been written before; otherwise gives it the next number.
     pub(super) fn number(&mut self, name: &'static str) -> Option<u64> {
-        let next = Self::FIRST + self.numbers.len() as u64;
-        let number = *self
-            .numbers
-            .entry((name.as_ptr().addr(), name.len()))
-            .or_insert(next);
-        (number != next).then_some(number)
-    }
-}
-
-/// Addresses of names are chosen by the linker, not by an adversary, and there are few.
-#[derive(Default)]
-pub(super) struct AddressHasher(u64);
-
-impl Hasher for AddressHasher {
-    fn write_usize(&mut self, number: usize) {
-        self.0 = (self.0.rotate_left(5) ^ number as u64).wrapping_mul(0x517c_c1b7_2722_0a95);
+        if self.slots.len() <= 2 * self.count {
+            self.grow();
+        }
+        let slot = self.slot(name);
+        if let Some((_, number)) = self.slots[slot] {
+            return Some(number);
+        }
+        self.slots[slot] = Some((name, Self::FIRST + self.count as u64));
+        self.count += 1;
+        None
     }
 
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_usize(usize::from(*byte));
+    /// Where a name is, or is to be.
+    fn slot(&self, name: &'static str) -> usize {
+        // Addresses of names are chosen by the linker, not by an adversary.
+        let hash =
+            (name.as_ptr().addr() as u64 ^ name.len() as u64).wrapping_mul(0x517c_c1b7_2722_0a95);
+        let mut slot = (hash >> 32) as usize;
+        loop {
+            slot &= self.slots.len() - 1;
+            match self.slots[slot] {
+                Some((other, _)) if !std::ptr::eq(name, other) => slot += 1,
+                _ => return slot,
+            }
         }
     }
 
-    fn finish(&self) -> u64 {
-        // The product has its best bits at the top, the table looks at the bottom, too.
-        self.0 ^ (self.0 >> 32)
+    #[cold]
+    fn grow(&mut self) {
+        let larger = vec![None; (2 * self.slots.len()).max(16)];
+        for (name, number) in std::mem::replace(&mut self.slots, larger)
+            .into_iter()
+            .flatten()
+        {
+            let slot = self.slot(name);
+            self.slots[slot] = Some((name, number));
+        }
     }
 }

@@ -1,4 +1,6 @@
 //! The first byte of every value.
+//!
+//! `NAME` is in no body: it is how the decoder presents a name that it has read as a value.
 
 macro_rules! tags {
     ($first:ident $($name:ident)*) => {
@@ -17,6 +19,6 @@ tags! {
     U8 U16 U32 U64 U128 I8 I16 I32 I64 I128 F32 F64
     CHAR STR BYTES
     SEQ MAP STRUCT UNIT_VARIANT VARIANT
-    BULK_STR BULK_BYTES
-    RUN BULK_RUN
+    RUN BULK BULK_STR
+    NAME
 }

@@ -11,23 +11,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::super::message::{Bulk, Element, Message, with_elements};
-use super::super::plain::{Plain, from_bytes};
 use super::*;
 use crate::wire::message::Buffer;
 
 /// A message as it arrives at the other end.
 pub(super) fn arrived(message: Message<'_>) -> (Vec<u8>, Vec<Option<Buffer>>) {
-    fn vec<E: Plain>(bytes: &[u8]) -> Vec<E> {
-        from_bytes(bytes).unwrap()
-    }
-    macro_rules! receive {
-        ($($name:ident $ty:ty)*) => {
-            |run: &Bulk<'_>| match run.element() {
-                $(Element::$name => Some(Buffer::from(vec::<$ty>(run.bytes()))),)*
-            }
-        };
-    }
-    let bulk = message.bulk.iter().map(with_elements!(receive)).collect();
+    let receive = |run: &Bulk<'_>| Buffer::copied(run.element(), run.bytes());
+    let bulk = message.bulk.iter().map(receive).collect();
     (message.body, bulk)
 }
 

@@ -1,7 +1,9 @@
-//! Reading enum variants that have content.
+//! Reading enum variants.
 
-use serde::de::value::BorrowedStrDeserializer;
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, EnumAccess, VariantAccess, Visitor};
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, EnumAccess, Error, Unexpected, VariantAccess,
+    Visitor,
+};
 
 use super::de::Decoder;
 use super::{CodecError, Result};
@@ -11,28 +13,47 @@ pub(super) struct Variant<'d, 'de, 'b> {
     decoder: &'d mut Decoder<'de, 'b>,
     /// Its name, unless that is the next value, the key of a map.
     name: Option<&'de str>,
-    /// Whether the content is still there.
-    unread: &'d mut bool,
+    content: &'d mut Content,
 }
 
-impl<'de> Variant<'_, 'de, '_> {
+/// What comes behind the name of a variant.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Content {
+    /// Nothing, it is a unit variant.
+    Absent,
+    Unread,
+    Read,
+}
+
+impl<'d, 'de, 'b> Variant<'d, 'de, 'b> {
     /// Lets the visitor read the variant, and checks that it did.
     pub(super) fn read<V: Visitor<'de>>(
-        decoder: &mut Decoder<'de, '_>,
+        decoder: &'d mut Decoder<'de, 'b>,
         name: Option<&'de str>,
+        mut content: Content,
         visitor: V,
     ) -> Result<V::Value> {
-        let mut unread = true;
         let value = visitor.visit_enum(Variant {
-            decoder,
+            decoder: &mut *decoder,
             name,
-            unread: &mut unread,
+            content: &mut content,
         })?;
-        if unread {
-            Err(CodecError::left_over())
-        } else {
-            Ok(value)
+        if content == Content::Unread {
+            return Err(CodecError::left_over());
         }
+        if name.is_none() {
+            decoder.end()?;
+        }
+        Ok(value)
+    }
+
+    /// What to read the content from.
+    fn content(self, expected: &'static str) -> Result<&'d mut Decoder<'de, 'b>> {
+        if *self.content == Content::Absent {
+            return Err(CodecError::invalid_type(Unexpected::UnitVariant, &expected));
+        }
+        *self.content = Content::Read;
+        Ok(self.decoder)
     }
 }
 
@@ -41,10 +62,7 @@ impl<'de> EnumAccess<'de> for Variant<'_, 'de, '_> {
     type Variant = Self;
 
     fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self)> {
-        let variant = match self.name {
-            Some(name) => seed.deserialize(BorrowedStrDeserializer::<CodecError>::new(name))?,
-            None => seed.deserialize(&mut *self.decoder)?,
-        };
+        let variant = self.decoder.named(self.name, seed)?;
         Ok((variant, self))
     }
 }
@@ -53,18 +71,19 @@ impl<'de> VariantAccess<'de> for Variant<'_, 'de, '_> {
     type Error = CodecError;
 
     fn unit_variant(self) -> Result<()> {
-        *self.unread = false;
-        Deserialize::deserialize(self.decoder)
+        match self.content {
+            Content::Absent => Ok(()),
+            _ => Deserialize::deserialize(self.content("unit variant")?),
+        }
     }
 
     fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value> {
-        *self.unread = false;
-        seed.deserialize(self.decoder)
+        seed.deserialize(self.content("newtype variant")?)
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value> {
-        *self.unread = false;
-        self.decoder.deserialize_tuple(len, visitor)
+        self.content("tuple variant")?
+            .deserialize_tuple(len, visitor)
     }
 
     fn struct_variant<V: Visitor<'de>>(
@@ -72,7 +91,6 @@ impl<'de> VariantAccess<'de> for Variant<'_, 'de, '_> {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value> {
-        *self.unread = false;
-        self.decoder.deserialize_map(visitor)
+        self.content("struct variant")?.deserialize_map(visitor)
     }
 }

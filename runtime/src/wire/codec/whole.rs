@@ -8,13 +8,11 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::super::bytes::Bytes;
-use super::super::message::{Buffer, Element, Message, with_elements};
-use super::super::plain::{Plain, as_plain, from_bytes, same};
-use super::de::Decoder;
-use super::input::Input;
+use super::super::message::{Buffer, Bulk, Message, with_elements};
+use super::super::plain::{Plain, as_plain, same};
+use super::de::{Decoder, elements};
 use super::ser::Encoder;
-use super::{CodecError, Result, output, tag};
+use super::{Result, output};
 
 /// Appends a value to a message. If that fails, the message is as it was before.
 ///
@@ -59,7 +57,7 @@ pub(crate) fn encode_slice<'a, T: Serialize + 'static>(
 ) -> Result<()> {
     match as_plain(values) {
         Some((element, bytes)) => {
-            output::run(message, element, bytes);
+            output::run(message, Bulk::Borrowed { element, bytes });
             Ok(())
         }
         None => encode_unsized(values, message),
@@ -79,8 +77,7 @@ pub(crate) fn encode_path<'a>(path: &'a Path, message: &mut Message<'a>) -> Resu
 
 /// Like [`encode`], to be decoded as an `OsString`.
 pub(crate) fn encode_os_str<'a>(text: &'a OsStr, message: &mut Message<'a>) -> Result<()> {
-    output::bytes(message, text.as_bytes());
-    Ok(())
+    encode_slice(text.as_bytes(), message)
 }
 
 /// Like [`encode`], but everything goes through serde, and nothing is borrowed from the value.
@@ -88,15 +85,10 @@ pub(crate) fn encode_unsized<T: Serialize + ?Sized>(
     value: &T,
     message: &mut Message<'_>,
 ) -> Result<()> {
-    let (body, bulk) = (message.body.len(), message.bulk.len());
+    let start = (message.body.len(), message.bulk.len());
     let mut encoder = Encoder::new(message);
     let result = value.serialize(&mut encoder);
-    let result = result.and_then(|()| encoder.broken.take().map_or(Ok(()), Err));
-    if result.is_err() {
-        message.body.truncate(body);
-        message.bulk.truncate(bulk);
-    }
-    result
+    encoder.finish(result, start)
 }
 
 /// Reads the one value that a body consists of. Bulk runs it refers to are taken and become part of it.
@@ -105,16 +97,10 @@ pub(crate) fn decode<T: DeserializeOwned + 'static>(
     bulk: &mut [Option<Buffer>],
 ) -> Result<T> {
     let mut decoder = Decoder::new(body, bulk);
-    if let Some(value) = decode_plain(&mut decoder)? {
-        decoder.finish()?;
-        return Ok(value);
-    }
-    if let tag::RUN | tag::BULK_RUN = decoder.input.peek()? {
-        let body = spell_out(&mut decoder)?;
-        decoder.finish()?;
-        return T::deserialize(&mut Decoder::new(&body, &mut []));
-    }
-    let value = T::deserialize(&mut decoder)?;
+    let value = match decode_plain(&mut decoder)? {
+        Some(value) => value,
+        None => T::deserialize(&mut decoder)?,
+    };
     decoder.finish()?;
     Ok(value)
 }
@@ -135,9 +121,6 @@ fn decode_plain<T: 'static>(decoder: &mut Decoder<'_, '_>) -> Result<Option<T>> 
         };
     }
     with_elements!(runs);
-    if wanted == TypeId::of::<Bytes>() {
-        return Ok(run(decoder)?.map(Bytes::from).and_then(same));
-    }
     if wanted == TypeId::of::<PathBuf>() {
         return Ok(run(decoder)?
             .map(OsString::from_vec)
@@ -150,59 +133,7 @@ fn decode_plain<T: 'static>(decoder: &mut Decoder<'_, '_>) -> Result<Option<T>> 
     Ok(None)
 }
 
-/// What a run is made of.
-fn element(input: &mut Input<'_>) -> Result<Element> {
-    let number = input.byte()?;
-    Element::from_wire(number)
-        .ok_or_else(|| CodecError::new(format_args!("there is no element type {number}")))
-}
-
-/// A run of this type, if that is what comes next. For `u8`, also what serde calls bytes.
+/// The run that comes next, if one does.
 fn run<E: Plain>(decoder: &mut Decoder<'_, '_>) -> Result<Option<Vec<E>>> {
-    let tag = decoder.input.peek()?;
-    match tag {
-        tag::RUN | tag::BULK_RUN => {
-            decoder.input.byte()?;
-            let element = element(&mut decoder.input)?;
-            if element != E::ELEMENT {
-                let expected = E::ELEMENT;
-                return Err(CodecError::new(format_args!(
-                    "a run of {element:?}, not of {expected:?}"
-                )));
-            }
-        }
-        tag::BYTES | tag::BULK_BYTES if E::ELEMENT == Element::U8 => {
-            decoder.input.byte()?;
-        }
-        _ => return Ok(None),
-    }
-    if let tag::BULK_RUN | tag::BULK_BYTES = tag {
-        return decoder.bulk().map(Some);
-    }
-    let vec = from_bytes(decoder.input.bytes()?);
-    vec.map(Some)
-        .ok_or_else(|| CodecError::new("a run ends in the middle of an element"))
-}
-
-/// The run that comes next, as a body in which each element is a value.
-///
-/// This is for the rare type that is not the one that was sent but looks the same to serde, such as a
-/// `VecDeque<f64>`; better than a code path for it in every visitor.
-fn spell_out(decoder: &mut Decoder<'_, '_>) -> Result<Vec<u8>> {
-    let mut lookahead = decoder.input;
-    lookahead.byte()?;
-    let element = element(&mut lookahead)?;
-    let mut message = Message::default();
-    macro_rules! runs {
-        ($($name:ident $ty:ty)*) => {
-            match element {
-                $(Element::$name => {
-                    let vec = run::<$ty>(decoder)?.unwrap_or_default();
-                    encode_unsized(vec.as_slice(), &mut message)?;
-                })*
-            }
-        };
-    }
-    with_elements!(runs);
-    Ok(message.body)
+    decoder.run()?.map(elements).transpose()
 }

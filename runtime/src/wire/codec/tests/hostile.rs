@@ -81,7 +81,11 @@ fn bad_parts() {
     fails::<Shape>(&[tag::UNIT_VARIANT, 0], "a variant has no name");
     fails::<Shape>(&[tag::UNIT_VARIANT, 1, 1, 0xff], "utf-8");
     fails::<Shape>(&[tag::UNIT_VARIANT, 1, 1, b'x'], "unknown variant `x`");
-    fails::<IgnoredAny>(&[tag::SEQ, 1, tag::RUN, 0, 0], "inside a value");
+    fails::<IgnoredAny>(&[tag::SEQ, 1, tag::RUN, 0, 0], "a run of numbers");
+    fails::<IgnoredAny>(&[tag::NAME], "a name without");
+    fails::<Shape>(&[tag::NAME], "a name without");
+    fails::<BTreeMap<String, u8>>(&[tag::STRUCT, 1, 1, b'x', tag::NAME], "a name without");
+    fails::<std::collections::VecDeque<f64>>(&body(&vec![1.5]), "a run of numbers");
     fails::<Vec<u16>>(
         &[tag::RUN, Element::U16 as u8, 1, 0],
         "in the middle of an element",
@@ -91,31 +95,21 @@ fn bad_parts() {
         "a run of I16, not of U16",
     );
     fails::<Vec<u16>>(&[tag::RUN, 200, 0], "there is no element type 200");
-    fails::<BTreeMap<u8, u8>>(&[tag::RUN, 200, 0], "there is no element type 200");
-    fails::<Vec<u16>>(
-        &[tag::BULK_RUN, Element::U16 as u8, 0],
-        "there is no bulk run 0",
-    );
+    fails::<BTreeMap<u8, u8>>(&[tag::RUN, 200, 0], "a run of numbers");
+    fails::<Vec<u16>>(&[tag::BYTES, 0], "a run of U8, not of U16");
+    fails::<Vec<u16>>(&[tag::BULK, 0], "there is no bulk run 0");
     fails::<Vec<u8>>(&[tag::RUN, 0, 0, 0], "1 bytes are left");
-    fails::<Option<Bytes>>(&[tag::SOME, tag::BULK_BYTES, 3], "there is no bulk run 3");
+    fails::<Option<Bytes>>(&[tag::SOME, tag::BULK, 3], "there is no bulk run 3");
 }
 
 #[test]
 fn bad_bulk() {
-    let twice = [
-        tag::SEQ,
-        2,
-        tag::BULK_BYTES,
-        0,
-        tag::BULK_BYTES,
-        0,
-        tag::END,
-    ];
+    let twice = [tag::SEQ, 2, tag::BULK, 0, tag::BULK, 0, tag::END];
     let error = decode::<Vec<Bytes>>(&twice, &mut [Some(vec![1_u8].into())]).unwrap_err();
     assert_eq!(error.to_string(), "[1]: bulk run 0 is used twice");
     let error = decode::<Vec<Bytes>>(&twice, &mut [Some(vec![1_u32].into())]).unwrap_err();
-    assert_eq!(error.to_string(), "[0]: bulk run 0 is made of U32, not U8");
-    let run = [tag::BULK_RUN, Element::F64 as u8, 0];
+    assert_eq!(error.to_string(), "[0]: a run of U32, not of U8");
+    let run = [tag::BULK, 0];
     assert!(decode::<Vec<f64>>(&run, &mut [Some(vec![1_u64].into())]).is_err());
     assert_eq!(
         decode::<Vec<f64>>(&run, &mut [Some(vec![1.0].into())]).unwrap(),
@@ -243,7 +237,7 @@ impl Random {
     fn byte(&mut self) -> u8 {
         let small = self.below(3) > 0;
         self.below(if small {
-            usize::from(tag::BULK_RUN) + 2
+            usize::from(tag::NAME) + 2
         } else {
             256
         }) as u8

@@ -32,7 +32,8 @@ fn all_elements() {
                     assert_eq!(sent.bulk.len(), usize::from(size_of_val(&vec[..]) >= BULK_FROM));
                     assert!(sent.bulk.iter().all(|run| run.element() == Element::$name));
                     same(vec.clone().into_boxed_slice());
-                    assert_eq!(convert::<Vec<$ty>, VecDeque<$ty>>(&vec).unwrap(), vec);
+                    // Both ends use the same type; another one does not even begin to work.
+                    assert!(convert::<Vec<$ty>, VecDeque<$ty>>(&vec).is_err());
                     same(vec);
                 }
             )*

@@ -405,7 +405,7 @@ fn standard_types() {
 fn ignored() {
     convert::<_, IgnoredAny>(&(flattened(), vec![Shape::Unit], Some(1), ())).unwrap();
     convert::<_, IgnoredAny>(&Shape::Tuple(1, "x".into())).unwrap();
-    convert::<_, IgnoredAny>(&vec![1.5_f64; 1000]).unwrap();
+    convert::<_, IgnoredAny>(&vec![1_u8; 1000]).unwrap();
 
     model! {
         struct Fewer { id: u64 }
@@ -468,6 +468,23 @@ fn errors_say_where() {
     assert_eq!(
         error.to_string(),
         ".items[0].name: invalid type: string \"x\", expected u8"
+    );
+
+    for (error, found) in [
+        (convert::<_, String>(&1.5_f32), "a floating point number"),
+        (convert::<_, String>(&-1_i8), "integer `-1`"),
+        (convert::<_, String>(&1_u128), "128-bit integer"),
+        (convert::<_, String>(&vec![()]), "sequence"),
+        (convert::<_, String>(&Some(())), "unit value"),
+        (convert::<_, String>(&Key { x: 1, y: 2 }), "map"),
+    ] {
+        let expected = format!("invalid type: {found}, expected a string");
+        assert_eq!(error.unwrap_err().to_string(), expected);
+    }
+    let error = convert::<_, u8>(&300_u16).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "invalid value: integer `300`, expected u8"
     );
 
     let paths = Items {

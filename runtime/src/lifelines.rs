@@ -1,0 +1,57 @@
+//! The parent's ends of its children's lifelines. When one closes, the kernel kills that child.
+//!
+//! They close when this process dies, for it alone has them: they are close-on-exec, and a fork of
+//! this process, which would hold copies, closes them first thing. For that the list is locked
+//! around a fork, so that it is whole in the new process.
+
+use crate::sys::at_fork::at_fork;
+use std::cell::RefCell;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+static LIFELINES: Mutex<Vec<(u64, OwnedFd)>> = Mutex::new(Vec::new());
+
+type Held = MutexGuard<'static, Vec<(u64, OwnedFd)>>;
+
+thread_local! {
+    /// The lock, from before a fork on this thread to after it.
+    static HELD: RefCell<Option<Held>> = const { RefCell::new(None) };
+}
+
+fn lock() -> Held {
+    LIFELINES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Prepares for forks; to be called once, before there is a child.
+pub(crate) fn guard_forks() -> io::Result<()> {
+    at_fork(before_fork, in_parent, in_fork)
+}
+
+/// Keeps the child with this serial number alive.
+pub(crate) fn hold(serial: u64, lifeline: OwnedFd) {
+    lock().push((serial, lifeline));
+}
+
+/// The child has ended.
+pub(crate) fn release(serial: u64) {
+    lock().retain(|(held, _)| *held != serial);
+}
+
+extern "C" fn before_fork() {
+    let guard = lock();
+    // A thread that is ending can't keep it, and forks without.
+    let _ = HELD.try_with(|held| *held.borrow_mut() = Some(guard));
+}
+
+extern "C" fn in_parent() {
+    let _ = HELD.try_with(|held| held.borrow_mut().take());
+}
+
+extern "C" fn in_fork() {
+    let _ = HELD.try_with(|held| {
+        if let Some(mut lifelines) = held.borrow_mut().take() {
+            lifelines.clear();
+        }
+    });
+}
