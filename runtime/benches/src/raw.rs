@@ -29,7 +29,11 @@ pub fn echo(bytes: &[u8]) -> Vec<u8> {
     let (mut ours, theirs) = UnixStream::pair().unwrap();
     let path = CString::new("/proc/self/exe").unwrap();
     let word = CString::new(WORD).unwrap();
-    let argv = [path.as_ptr().cast_mut(), word.as_ptr().cast_mut(), std::ptr::null_mut()];
+    let argv = [
+        path.as_ptr().cast_mut(),
+        word.as_ptr().cast_mut(),
+        std::ptr::null_mut(),
+    ];
     let mut pid = 0;
     // SAFETY: the actions are initialized before and destroyed after their use; the strings live.
     unsafe {
@@ -37,8 +41,14 @@ pub fn echo(bytes: &[u8]) -> Vec<u8> {
         libc::posix_spawn_file_actions_init(&mut actions);
         libc::posix_spawn_file_actions_adddup2(&mut actions, theirs.as_raw_fd(), 0);
         let attributes = std::ptr::null();
-        let result =
-            libc::posix_spawn(&mut pid, path.as_ptr(), &actions, attributes, argv.as_ptr(), environ);
+        let result = libc::posix_spawn(
+            &mut pid,
+            path.as_ptr(),
+            &actions,
+            attributes,
+            argv.as_ptr(),
+            environ,
+        );
         assert_eq!(result, 0);
         libc::posix_spawn_file_actions_destroy(&mut actions);
     }
@@ -63,6 +73,9 @@ fn receive(socket: &mut UnixStream) -> Vec<u8> {
     let length = usize::from_ne_bytes(length);
     let mut bytes = Vec::with_capacity(length);
     // Into memory that wasn't touched before, without zeroing it.
-    assert_eq!(socket.take(length as u64).read_to_end(&mut bytes).unwrap(), length);
+    assert_eq!(
+        socket.take(length as u64).read_to_end(&mut bytes).unwrap(),
+        length
+    );
     bytes
 }

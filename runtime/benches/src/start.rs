@@ -28,7 +28,10 @@ fn main() {
     offspring::init();
     procspawn::init();
 
-    println!("{:<34} {:>10} {:>10} {:>7} {:>10} {:>7}", "median", "floor", "offspring", "ratio", "procspawn", "ratio");
+    println!(
+        "{:<34} {:>10} {:>10} {:>7} {:>10} {:>7}",
+        "median", "floor", "offspring", "ratio", "procspawn", "ratio"
+    );
     small("spawn + join, u64", 600);
     echoed("echo of 1 MiB", 1 << 20, 200);
     echoed("echo of 100 MiB", 100 << 20, 15);
@@ -55,7 +58,10 @@ fn echoed(name: &str, length: usize, rounds: usize) {
         &mut || assert_eq!(raw::echo(&bytes).len(), length),
         // What it costs to have a second copy to give away isn't the start's.
         &mut || {
-            assert_eq!(spawn!(echo, lend(&bytes)).unwrap().join().unwrap().len(), length);
+            assert_eq!(
+                spawn!(echo, lend(&bytes)).unwrap().join().unwrap().len(),
+                length
+            );
         },
         &mut || {
             let sent = procspawn::spawn(ByteBuf::from(lend(&bytes)), |bytes: ByteBuf| bytes);
@@ -125,14 +131,19 @@ fn many() {
         (fds() - before) as f64 / 1000.0
     );
     children.iter().for_each(|child| child.kill().unwrap());
-    children.iter().for_each(|child| assert!(child.wait().is_ok()));
+    children
+        .iter()
+        .for_each(|child| assert!(child.wait().is_ok()));
 }
 
 fn memory() {
     let child = spawn!(idle, daemon).unwrap();
     std::thread::sleep(Duration::from_millis(200));
     let rollup = fs::read_to_string(format!("/proc/{}/smaps_rollup", child.pid())).unwrap();
-    let pss = rollup.lines().find_map(|line| line.strip_prefix("Pss:")).unwrap();
+    let pss = rollup
+        .lines()
+        .find_map(|line| line.strip_prefix("Pss:"))
+        .unwrap();
     println!("an idle child takes {} (Pss)", pss.trim());
     child.kill().unwrap();
     child.wait().unwrap();
@@ -142,5 +153,8 @@ fn size() {
     let this = std::env::current_exe().unwrap();
     let size = |name| fs::metadata(this.with_file_name(name)).unwrap().len() / 1024;
     let (ours, hello) = (size("smallest"), size("hello"));
-    println!("stripped: {ours} KiB, hello world {hello} KiB, {} KiB more", ours - hello);
+    println!(
+        "stripped: {ours} KiB, hello world {hello} KiB, {} KiB more",
+        ours - hello
+    );
 }
