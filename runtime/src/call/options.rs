@@ -48,7 +48,8 @@ impl<'a, T> Call<'a, T> {
     /// [`JoinErrorKind::MemoryLimit`](crate::JoinErrorKind::MemoryLimit). Code that handles the
     /// failure goes on (if it aborts later, that may be told as the limit), and code that doesn't
     /// check for it dies of a SIGSEGV, which is told as that. The exit code is that of the death: -6
-    /// after an abort, 1 where the arguments alone were too much.
+    /// after an abort (with `RUST_BACKTRACE` set, one allocation of more than what is left of the limit
+    /// may be told as just that), 1 where the arguments alone were too much.
     pub fn memory_limit(mut self, bytes: u64) -> Self {
         self.options.memory_limit = Some(bytes);
         self
