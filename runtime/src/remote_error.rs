@@ -9,7 +9,7 @@ use std::fmt;
 /// Most errors can't be serialized. This one is made from any by `?`, so a `#[subprocess]`
 /// function that returns `Result<T, RemoteError>` is written as usual; at the other side it turns
 /// into a `Box<dyn Error>` by `?`. Like `anyhow::Error` it is not itself an
-/// [`Error`](std::error::Error), which is what lets `?` make it.
+/// [`Error`], which is what lets `?` make it.
 ///
 /// `{}` shows the outermost text, `{:#}` the whole chain in a line, `{:?}` the chain in lines.
 ///
