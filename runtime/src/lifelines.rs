@@ -39,9 +39,13 @@ pub(crate) fn release(serial: u64) {
 }
 
 extern "C" fn before_fork() {
-    let guard = lock();
-    // A thread that is ending can't keep it, and forks without.
-    let _ = HELD.try_with(|held| *held.borrow_mut() = Some(guard));
+    // A thread that is ending can't keep the lock, and forks without.
+    let _ = HELD.try_with(|held| {
+        let mut held = held.borrow_mut();
+        if held.is_none() {
+            *held = Some(lock());
+        }
+    });
 }
 
 extern "C" fn in_parent() {

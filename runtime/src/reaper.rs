@@ -15,7 +15,6 @@
 //! Locks are taken in this order: a child's state, then [`CHILDREN`] or [`AGENDA`]. No function here
 //! calls a method of a child while it holds one of its own.
 
-use crate::ending;
 use crate::error::{Error, Result};
 use crate::lifelines;
 use crate::process::child::Child;
@@ -68,9 +67,11 @@ pub(crate) fn next_serial() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// Starts the background, if that has not happened: to be called before there is a child.
-pub(crate) fn prepare() -> Result<()> {
-    static STARTING: Mutex<()> = Mutex::new(());
+/// Starts the background, if that has not happened, and has `at_exit` called at the end of the
+/// process: to be called before there is a child.
+pub(crate) fn prepare(at_exit: extern "C" fn()) -> Result<()> {
+    /// Whether the hooks are set, which happens once even if the rest is tried again.
+    static HOOKED: Mutex<bool> = Mutex::new(false);
     let ours = |background: &Background| match background.pid == std::process::id() {
         true => Ok(()),
         false => Err(Error::new(crate::error::Kind::Forked {
@@ -80,11 +81,18 @@ pub(crate) fn prepare() -> Result<()> {
     if let Some(background) = BACKGROUND.get() {
         return ours(background);
     }
-    let _guard = lock(&STARTING);
+    let mut hooked = lock(&HOOKED);
     if let Some(background) = BACKGROUND.get() {
         return ours(background);
     }
-    start().map_err(|error| Error::system("can't start the background thread", error))
+    let started = match *hooked {
+        true => Ok(()),
+        false => lifelines::guard_forks().and_then(|()| sys::at_exit::at_exit(at_exit)),
+    };
+    *hooked = started.is_ok();
+    started
+        .and_then(|()| start())
+        .map_err(|error| Error::system("can't start the background thread", error))
 }
 
 fn start() -> io::Result<()> {
@@ -106,8 +114,6 @@ fn start() -> io::Result<()> {
     pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&mask), None)?;
     let thread = thread?;
 
-    sys::at_exit::at_exit(ending::at_exit)?;
-    lifelines::guard_forks()?;
     let background = BACKGROUND.get_or_init(|| Background {
         epoll,
         timer,

@@ -1,4 +1,4 @@
-//! Steps 4 to 8 of [the start](crate::start), the child's side.
+//! Steps 3 to 7 of [the start](crate::start), the child's side.
 
 use super::bootstrap::Ends;
 use super::panic;
@@ -6,7 +6,6 @@ use crate::call::{Answer, Invocation, RefusedKind};
 use crate::fault;
 use crate::process::current::{self, Identity, Parent};
 use crate::registry;
-use crate::start;
 use crate::sys::{lifeline, limit};
 use crate::wire::frame::{FrameError, Incoming, Kind, Outgoing, Progress};
 use crate::wire::message::{Message, Received};
@@ -60,8 +59,7 @@ pub(super) fn run(ends: Ends) -> ! {
         order.depth_limit,
     );
 
-    let Some(entry) =
-        registry::find(&order.function).filter(|entry| start::build(entry) == order.build)
+    let Some(entry) = registry::find(&order.function).filter(|entry| entry.build() == order.build)
     else {
         let function = order.function;
         reject(

@@ -7,6 +7,7 @@ pub use stdio::Stdio;
 
 use crate::call::Decode;
 use crate::child::way;
+use crate::ending;
 use crate::error::{Error, Kind, Result};
 use crate::fault;
 use crate::process::child::{Child, Name};
@@ -73,13 +74,13 @@ pub(crate) fn start<T>(
     let start = |what| move |error| Error::start(function.name, what, error);
     let arguments =
         Outgoing::new(frame::Kind::Arguments, arguments).map_err(start("its arguments"))?;
-    reaper::prepare()?;
+    reaper::prepare(ending::at_exit)?;
 
     fault::point("parent-before-launch");
     let lineage = current::next_lineage();
     let order = Order {
         function: function.key(),
-        build: build(function),
+        build: function.build(),
         name: options
             .name
             .clone()
@@ -110,12 +111,6 @@ pub(crate) fn start<T>(
     }
     fault::point("parent-delivered");
     Ok(Process::new(child, decode, started.pipes))
-}
-
-/// A number that differs between builds: how far a function's code is from its description. Both
-/// lie in one image, so it doesn't depend on where that was loaded.
-pub(crate) fn build(function: &'static Entry) -> u64 {
-    (function.run as usize).wrapping_sub(std::ptr::from_ref(function) as usize) as u64
 }
 
 /// Sends frames to a child, however large they are, as long as it lives.
