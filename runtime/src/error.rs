@@ -51,6 +51,16 @@ pub(crate) enum Kind {
         pid: u32,
     },
     WaitForSelf,
+    ForTaskOnly {
+        what: &'static str,
+    },
+    ForProcessOnly {
+        what: &'static str,
+    },
+    NoWorkers,
+    PoolBroken {
+        cause: String,
+    },
     NotAChild,
     Privileged,
     System {
@@ -200,6 +210,16 @@ impl fmt::Display for Error {
                  fork before the first spawn!, or execute a program"
             ),
             Kind::WaitForSelf => f.write_str("a process can't wait for its own end"),
+            Kind::ForTaskOnly { what } => {
+                write!(f, "`{what}` is for tasks of a pool, not for a process")
+            }
+            Kind::ForProcessOnly { what } => write!(
+                f,
+                "`{what}` is for a process of its own, not for a task of a pool; see PoolBuilder for \
+                 what can be said about workers"
+            ),
+            Kind::NoWorkers => f.write_str("a pool needs at least one worker"),
+            Kind::PoolBroken { cause } => write!(f, "the pool has given up: {cause}"),
             Kind::NotAChild => f.write_str("only a child can be ended with its descendants"),
             Kind::Privileged => f.write_str(
                 "this program was started with raised privileges (set-user-id or capabilities), so \

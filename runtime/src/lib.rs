@@ -91,6 +91,7 @@ mod ending;
 mod error;
 mod fault;
 mod lifelines;
+mod pool;
 mod process;
 mod reaper;
 mod registry;
@@ -114,6 +115,7 @@ pub use child::init;
 pub use ending::{set_termination_grace, terminate_all};
 pub use error::{Error, Result};
 pub use offspring_macros::{main, subprocess, test};
+pub use pool::{IMap, IMapUnordered, Pool, PoolBuilder, Task, TaskError, TaskErrorKind};
 pub use process::{
     ExitStatus, Handle, JoinError, JoinErrorKind, Output, Process, active_children, cpu_count,
     current_process, parent_process, set_depth_limit,

@@ -20,7 +20,6 @@ use crate::lifelines;
 use crate::process::child::Child;
 use crate::sys;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use nix::sys::signal::{SigSet, SigmaskHow, pthread_sigmask};
 use nix::sys::timer::Expiration;
 use nix::sys::timerfd::{TimerFd, TimerSetTimeFlags};
 use std::io;
@@ -102,18 +101,7 @@ fn start() -> io::Result<()> {
     let timer = sys::timer::timer()?;
     epoll.add(&timer, EpollEvent::new(EpollFlags::EPOLLIN, TIMER))?;
 
-    let mut mask = SigSet::empty();
-    pthread_sigmask(
-        SigmaskHow::SIG_SETMASK,
-        Some(&SigSet::all()),
-        Some(&mut mask),
-    )?;
-    let thread = std::thread::Builder::new()
-        .name("offspring".into())
-        .spawn(run);
-    pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&mask), None)?;
-    let thread = thread?;
-
+    let thread = sys::thread::spawn_deaf("offspring", run)?;
     let background = BACKGROUND.get_or_init(|| Background {
         epoll,
         timer,

@@ -10,6 +10,7 @@ mod language;
 mod limits;
 mod more_demos;
 mod odd_worlds;
+mod pool;
 mod process;
 mod stacking;
 mod support;

@@ -4,6 +4,7 @@ mod ends;
 mod families;
 mod faults;
 mod hostile;
+mod pools;
 mod surroundings;
 mod worlds;
 
@@ -67,6 +68,8 @@ fn main() -> Whole {
         Some("foreign-reaper") => worlds::foreign_reaper(),
         Some("subreaper") => worlds::subreaper(),
         Some("pid-one") => worlds::pid_one(),
+        Some("pool-interrupted") => pools::interrupted(),
+        Some("pool-catches-interrupt") => pools::catches_interrupt(),
         Some("faulty-child") => faults::faulty_child(),
         Some("faulty-parent") => faults::faulty_parent(),
         other => Err(format!("no subject {other:?}").into()),

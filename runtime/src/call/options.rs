@@ -1,13 +1,13 @@
 //! What can be said about the process of a call.
 
-use super::Call;
+use super::{Call, Partial};
 use crate::start::Stdio;
 use std::ffi::OsString;
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// About the process.
+/// About the process, or the task.
 impl<'a, T> Call<'a, T> {
     /// Names the process, for people and logs. By default it is `Process-1` and so on, its children
     /// `Process-1:1`.
@@ -32,11 +32,19 @@ impl<'a, T> Call<'a, T> {
         self
     }
 
-    /// Limits its time, from the start on: when it is up, the process is killed, and `join` gives
+    /// Limits its time, from the start on (of a task: from when it is a worker's turn): when it is up,
+    /// the process is killed, and `join` gives
     /// [`JoinErrorKind::TimedOut`](crate::JoinErrorKind::TimedOut), with exit code -9. A result that was sent whole by
     /// then counts.
     pub fn timeout(mut self, time: Duration) -> Self {
         self.options.timeout = Some(time);
+        self
+    }
+
+    /// How often a task of a pool may be done again when its worker dies of it. By default never: who
+    /// says so promises that doing it twice does no harm. A process refuses it.
+    pub fn retries(mut self, times: u32) -> Self {
+        self.options.retries = Some(times);
         self
     }
 
@@ -98,6 +106,21 @@ impl<'a, T> Call<'a, T> {
     /// Leaves a descriptor open in the process, under its number; all others are closed there.
     pub fn keep_fd(mut self, fd: &'a impl AsFd) -> Self {
         self.options.keep.push(fd.as_fd().as_raw_fd());
+        self
+    }
+}
+
+/// About the tasks.
+impl<A, T> Partial<'_, A, T> {
+    /// Limits the time of each; see [`Call::timeout`].
+    pub fn timeout(mut self, time: Duration) -> Self {
+        self.options.timeout = Some(time);
+        self
+    }
+
+    /// How often each may be done again; see [`Call::retries`].
+    pub fn retries(mut self, times: u32) -> Self {
+        self.options.retries = Some(times);
         self
     }
 }

@@ -1,8 +1,10 @@
 //! Being a child: from the program's entry to its exit.
 
 mod bootstrap;
+mod execute;
 mod panic;
 mod run;
+mod serve;
 
 use bootstrap::Bootstrap;
 use std::sync::OnceLock;

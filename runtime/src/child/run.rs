@@ -1,8 +1,8 @@
 //! Steps 3 to 7 of [the start](crate::start), the child's side.
 
 use super::bootstrap::Ends;
-use super::panic;
-use crate::call::{Answer, Invocation, RefusedKind};
+use super::execute::{FAILED, execute};
+use super::{panic, serve};
 use crate::fault;
 use crate::process::current::{self, Identity, Parent};
 use crate::registry;
@@ -14,13 +14,7 @@ use std::ffi::CString;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-
-/// Exit codes: of a function's `Err`, and of all that goes wrong on our side.
-const FAILED: i32 = 1;
-/// As of a Rust program whose `main` panics.
-const PANICKED: i32 = 101;
 
 /// Runs what the parent orders and exits.
 pub(super) fn run(ends: Ends) -> ! {
@@ -59,6 +53,10 @@ pub(super) fn run(ends: Ends) -> ! {
         order.depth_limit,
     );
 
+    panic::watch(socket);
+    if order.worker {
+        serve::serve(socket, arguments);
+    }
     let Some(entry) = registry::find(&order.function).filter(|entry| entry.build() == order.build)
     else {
         let function = order.function;
@@ -67,40 +65,14 @@ pub(super) fn run(ends: Ends) -> ! {
             format!("the child is another build of the program, which has no {function}"),
         );
     };
-    panic::watch(socket);
     fault::point("child-runs");
-    let mut reply = Reply {
-        socket,
-        failed: false,
-    };
-    let run = catch_unwind(AssertUnwindSafe(|| {
-        let mut invocation = Invocation::new(arguments, &mut reply)?;
-        (entry.run)(&mut invocation)
-    }));
-    let code = match run {
-        Ok(Ok(())) if reply.failed => FAILED,
-        Ok(Ok(())) => 0,
-        Ok(Err(refused)) => {
-            match refused.0 {
-                RefusedKind::Write(_) => complain(&refused.to_string()),
-                RefusedKind::Encode(_) => {
-                    say(socket, Kind::Unencodable, refused.to_string().into_bytes())
-                }
-                _ => say(socket, Kind::Rejected, refused.to_string().into_bytes()),
-            }
-            FAILED
-        }
-        Err(payload) => {
-            say(socket, Kind::Panicked, panic::report(&*payload).encode());
-            PANICKED
-        }
-    };
+    let code = execute(entry, arguments, socket);
     fault::point("child-answered");
     exit(code)
 }
 
 /// Runs the exit hooks and ends.
-fn exit(code: i32) -> ! {
+pub(super) fn exit(code: i32) -> ! {
     // `exit` flushes it as well, but can't say that it failed.
     if let Err(error) = io::stdout().flush() {
         complain(&format!("can't write to standard output: {error}"));
@@ -121,7 +93,7 @@ fn read(socket: &OwnedFd, kind: Kind) -> Received {
     match Incoming::new(u64::MAX, kind == Kind::Order).receive(socket.as_fd(), true) {
         Ok(Progress::Complete(found, received)) if found == kind => received,
         Ok(_) => reject(socket, "messages came in the wrong order".to_owned()),
-        Err(FrameError::Ended(_)) => std::process::exit(FAILED),
+        Err(FrameError::Ended(_) | FrameError::Reset(_)) => std::process::exit(FAILED),
         Err(error @ FrameError::OutOfMemory { .. }) => {
             complain(&error.to_string());
             say(socket, Kind::OutOfMemory, Vec::new());
@@ -132,13 +104,13 @@ fn read(socket: &OwnedFd, kind: Kind) -> Received {
 }
 
 /// Ends, and tells the parent why.
-fn reject(socket: &OwnedFd, text: String) -> ! {
+pub(super) fn reject(socket: &OwnedFd, text: String) -> ! {
     complain(&text);
     say(socket, Kind::Rejected, text.into_bytes());
     std::process::exit(FAILED)
 }
 
-fn say(socket: &OwnedFd, kind: Kind, body: Vec<u8>) {
+pub(super) fn say(socket: &OwnedFd, kind: Kind, body: Vec<u8>) {
     let message = Message {
         body,
         ..Message::default()
@@ -150,7 +122,7 @@ fn say(socket: &OwnedFd, kind: Kind, body: Vec<u8>) {
 }
 
 /// Without a panic if standard error is closed.
-fn complain(text: &str) {
+pub(super) fn complain(text: &str) {
     let _ = writeln!(
         io::stderr(),
         "offspring: process {}: {text}",
@@ -190,25 +162,5 @@ fn restore_stdout(fds: Vec<Option<OwnedFd>>) {
         .and_then(|()| Ok(nix::unistd::dup2_stdout(&stdout)?));
     if let Err(error) = placed {
         complain(&format!("can't restore standard output: {error}"));
-    }
-}
-
-/// Sends what the function returned.
-struct Reply<'a> {
-    socket: &'a OwnedFd,
-    failed: bool,
-}
-
-impl Answer for Reply<'_> {
-    fn returned(&mut self, value: Message<'_>, failed: bool) -> io::Result<()> {
-        self.failed = failed;
-        let kind = if failed {
-            Kind::ReturnedErr
-        } else {
-            Kind::Returned
-        };
-        let mut frame = Outgoing::new(kind, value)?;
-        fault::half_sent("child-half-answered", &frame, self.socket.as_fd());
-        frame.send(self.socket.as_fd(), true).map(|_| ())
     }
 }

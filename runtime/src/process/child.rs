@@ -64,7 +64,8 @@ pub(crate) enum Answer {
 /// The parent's ends of what it shares with a child.
 pub(crate) struct Ends {
     pub(crate) pidfd: OwnedFd,
-    pub(crate) socket: OwnedFd,
+    /// What it answers comes from here; `None` if somebody else reads that.
+    pub(crate) socket: Option<Arc<OwnedFd>>,
 }
 
 /// Who a child is to its parent.
@@ -87,7 +88,7 @@ impl Child {
             function: name.function,
             pidfd: ends.pidfd,
             state: Mutex::new(State {
-                socket: Some(Arc::new(ends.socket)),
+                socket: ends.socket,
                 incoming: Incoming::new(ANSWER_LIMIT, false),
                 answer: Answer::None,
                 ended: None,
@@ -196,6 +197,11 @@ impl Child {
     /// The background gives it up.
     pub(crate) fn unwatch(&self) {
         self.lock().unwatch(self);
+    }
+
+    /// From now on somebody polls it as long as it lives, so that the background need not.
+    pub(crate) fn attend_for_good(&self) {
+        self.lock().waiting += 1;
     }
 
     /// What it has answered; the first caller gets it.

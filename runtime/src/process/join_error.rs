@@ -105,7 +105,10 @@ impl JoinError {
 }
 
 /// From the answer, or the lack of one, and the status.
-fn explain(status: Option<ExitStatus>, answer: Answer) -> (JoinErrorKind, Option<String>) {
+pub(crate) fn explain(
+    status: Option<ExitStatus>,
+    answer: Answer,
+) -> (JoinErrorKind, Option<String>) {
     let text = |body: Vec<u8>| String::from_utf8_lossy(&body).into_owned();
     match answer {
         Answer::Frame(Kind::Panicked, received) => match PanicReport::decode(&received.body) {
@@ -137,7 +140,7 @@ fn explain(status: Option<ExitStatus>, answer: Answer) -> (JoinErrorKind, Option
             JoinErrorKind::Decode,
             Some(format!("it sent a message of kind {kind:?}")),
         ),
-        Answer::Failed(FrameError::Ended(midway)) => {
+        Answer::Failed(FrameError::Ended(midway) | FrameError::Reset(midway)) => {
             let detail = midway.then(|| "it ended in the middle of its answer".to_owned());
             (without_answer(status), detail)
         }
@@ -154,18 +157,14 @@ fn without_answer(status: Option<ExitStatus>) -> JoinErrorKind {
     }
 }
 
-impl fmt::Display for JoinError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner {
-            kind,
-            status,
-            pid,
-            process,
-            function,
-            detail,
-        } = &*self.0;
-        write!(f, "process '{process}' (pid {pid}, {function}()) ")?;
-        match kind {
+impl JoinErrorKind {
+    /// What happened, as the rest of a sentence.
+    pub(crate) fn describe(
+        &self,
+        status: Option<ExitStatus>,
+        f: &mut fmt::Formatter<'_>,
+    ) -> fmt::Result {
+        match self {
             JoinErrorKind::Panicked {
                 message,
                 location,
@@ -195,6 +194,22 @@ impl fmt::Display for JoinError {
             JoinErrorKind::Encode => f.write_str("returned what can't be serialized")?,
             JoinErrorKind::Decode => f.write_str("was not understood")?,
         }
+        Ok(())
+    }
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner {
+            kind,
+            status,
+            pid,
+            process,
+            function,
+            detail,
+        } = &*self.0;
+        write!(f, "process '{process}' (pid {pid}, {function}()) ")?;
+        kind.describe(*status, f)?;
         match detail {
             Some(detail) => write!(f, ": {detail}"),
             None => Ok(()),

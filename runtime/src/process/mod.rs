@@ -3,7 +3,7 @@
 pub(crate) mod child;
 pub(crate) mod current;
 mod handle;
-mod join_error;
+pub(crate) mod join_error;
 mod output;
 mod status;
 

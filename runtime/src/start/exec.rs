@@ -23,7 +23,6 @@ use super::stdio::Opened;
 use super::{Options, Stdio};
 use crate::child::{VARIABLE, Way};
 use crate::error::{Error, Kind};
-use crate::process::child::Ends;
 use crate::sys::launch::{self, Program, Source, Step};
 use crate::sys::{auxv, fd, socket};
 use crate::wire::frame::{self, Outgoing};
@@ -40,7 +39,8 @@ const PROGRAM: &CStr = c"/proc/self/exe";
 
 pub(super) struct Started {
     pub(super) pid: u32,
-    pub(super) ends: Ends,
+    pub(super) pidfd: OwnedFd,
+    pub(super) socket: OwnedFd,
     pub(super) lifeline: OwnedFd,
     /// The parent's ends of standard streams that are pipes.
     pub(super) pipes: [Option<OwnedFd>; 3],
@@ -135,13 +135,10 @@ pub(super) fn start(way: Way, mut order: Order, options: &Options) -> Result<Sta
         directory: directory.as_deref(),
     };
     let launched = launch::launch(&program).map_err(Failure::Launch)?;
-    let ends = Ends {
-        pidfd: launched.pidfd,
-        socket: ours,
-    };
     Ok(Started {
         pid: launched.pid,
-        ends,
+        pidfd: launched.pidfd,
+        socket: ours,
         lifeline,
         pipes,
         order,

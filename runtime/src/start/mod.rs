@@ -6,11 +6,11 @@ mod stdio;
 pub use stdio::Stdio;
 
 use crate::call::Decode;
-use crate::child::way;
+use crate::child::{Way, way};
 use crate::ending;
 use crate::error::{Error, Kind, Result};
 use crate::fault;
-use crate::process::child::{Child, Name};
+use crate::process::child::{Child, Ends, Name};
 use crate::process::{Process, current};
 use crate::reaper;
 use crate::registry::{Entry, check_unique};
@@ -20,7 +20,7 @@ use crate::wire::order::Order;
 use nix::poll::{PollFd, PollFlags};
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::{AsFd, RawFd};
+use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -33,6 +33,8 @@ pub(crate) struct Options {
     pub(crate) daemon: Option<bool>,
     pub(crate) may_spawn: Option<bool>,
     pub(crate) timeout: Option<Duration>,
+    /// For a task of a pool: how often it may be done again.
+    pub(crate) retries: Option<u32>,
     /// In bytes.
     pub(crate) memory_limit: Option<u64>,
     /// What to set, and with `None` what to remove, the last for a name counts.
@@ -42,6 +44,29 @@ pub(crate) struct Options {
     pub(crate) stdio: [Option<Stdio>; 3],
     /// Numbers of descriptors that the caller keeps open until the start.
     pub(crate) keep: Vec<RawFd>,
+}
+
+impl Options {
+    /// The first of its settings that is about a process, and makes no sense for a task.
+    pub(crate) fn for_process_only(&self) -> Option<&'static str> {
+        let stdio = ["stdin", "stdout", "stderr"];
+        let set = stdio
+            .into_iter()
+            .zip(&self.stdio)
+            .find(|(_, stream)| stream.is_some());
+        [
+            ("name", self.name.is_some()),
+            ("daemon", self.daemon.is_some()),
+            ("may_spawn", self.may_spawn.is_some()),
+            ("memory_limit", self.memory_limit.is_some()),
+            ("env", !self.environment.is_empty()),
+            ("current_dir", self.directory.is_some()),
+            ("keep_fd", !self.keep.is_empty()),
+            (set.map_or("stdio", |(name, _)| name), set.is_some()),
+        ]
+        .into_iter()
+        .find_map(|(name, is_set)| is_set.then_some(name))
+    }
 }
 
 /// Starts a process that runs `function` with `arguments`.
@@ -54,8 +79,17 @@ pub(crate) fn start<T>(
     options: Options,
     decode: Decode<T>,
 ) -> Result<Process<T>> {
-    // The time is that of the whole operation.
-    let deadline = options.timeout.map(|time| Instant::now().checked_add(time));
+    let Begun { child, pipes, .. } = begin(function, arguments, options, false)?;
+    Ok(Process::new(child, decode, pipes))
+}
+
+/// Starts a worker of a pool, which is not told to whom its answers go: the pool reads them.
+pub(crate) fn start_worker(arguments: Message<'static>, options: Options) -> Result<Begun> {
+    begin(&WORKER, arguments, options, true)
+}
+
+/// Whether this process may have children, and how they come in.
+pub(crate) fn check_allowed() -> Result<Way> {
     let way = way().ok_or_else(|| Error::new(Kind::NotEntered))?;
     let me = current::identity();
     if me.daemon && !me.may_spawn {
@@ -70,6 +104,34 @@ pub(crate) fn start<T>(
     if crate::sys::auxv::is_secure() {
         return Err(Error::new(Kind::Privileged));
     }
+    Ok(way)
+}
+
+/// What stands for a worker's loop where a function has a name.
+static WORKER: Entry = Entry {
+    name: "pool worker",
+    ..*Entry::INVALID
+};
+
+pub(crate) struct Begun {
+    pub(crate) child: Arc<Child>,
+    pub(crate) socket: Arc<OwnedFd>,
+    pub(crate) pipes: [Option<OwnedFd>; 3],
+}
+
+fn begin(
+    function: &'static Entry,
+    arguments: Message<'_>,
+    options: Options,
+    worker: bool,
+) -> Result<Begun> {
+    if options.retries.is_some() {
+        return Err(Error::new(Kind::ForTaskOnly { what: "retries" }));
+    }
+    // The time is that of the whole operation.
+    let deadline = options.timeout.map(|time| Instant::now().checked_add(time));
+    let way = check_allowed()?;
+    let (me, limit) = (current::identity(), current::depth_limit());
     check_unique(function)?;
     let start = |what| move |error| Error::start(function.name, what, error);
     let arguments =
@@ -92,6 +154,7 @@ pub(crate) fn start<T>(
         depth_limit: limit,
         parent_name: me.name.clone(),
         stdout: false,
+        worker,
     };
     let name = Name {
         name: order.name.clone(),
@@ -101,26 +164,38 @@ pub(crate) fn start<T>(
     let started = exec::start(way, order, &options)
         .map_err(|failure| failure.into_error(function.name, options.directory.as_deref()))?;
     fault::point("parent-launched");
-    let child = Child::new(reaper::next_serial(), started.pid, name, started.ends);
-    let child = Arc::new(child);
+    let socket = Arc::new(started.socket);
+    let ends = Ends {
+        pidfd: started.pidfd,
+        socket: (!worker).then(|| socket.clone()),
+    };
+    let child = Arc::new(Child::new(reaper::next_serial(), started.pid, name, ends));
+    if worker {
+        child.attend_for_good();
+    }
     reaper::remember(&child, started.lifeline, deadline.flatten());
-    if let Err(error) = deliver(&child, [started.order, arguments]) {
+    if let Err(error) = deliver(&child, &socket, [started.order, arguments]) {
         // It would wait for the rest for ever. That it can't be killed can't be helped.
         let _ = child.signal(libc::SIGKILL);
         return Err(start("sending its arguments")(error));
     }
     fault::point("parent-delivered");
-    Ok(Process::new(child, decode, started.pipes))
+    Ok(Begun {
+        child,
+        socket,
+        pipes: started.pipes,
+    })
 }
 
 /// Sends frames to a child, however large they are, as long as it lives.
 ///
 /// It reads all of them before it runs anything else. If it dies before, or stops reading, there
 /// is nobody left to tell; how it died is told to who joins it.
-fn deliver<'a>(child: &Child, frames: impl IntoIterator<Item = Outgoing<'a>>) -> io::Result<()> {
-    let Some(socket) = child.socket() else {
-        return Ok(());
-    };
+fn deliver<'a>(
+    child: &Child,
+    socket: &OwnedFd,
+    frames: impl IntoIterator<Item = Outgoing<'a>>,
+) -> io::Result<()> {
     for mut frame in frames {
         fault::half_sent("parent-half-sent", &frame, socket.as_fd());
         loop {

@@ -47,6 +47,10 @@ pub(crate) enum Kind {
     Unencodable = 7,
     /// Child to parent: it has run into its memory limit.
     OutOfMemory = 8,
+    /// Pool to worker: some tasks, to be answered one by one in their order.
+    Tasks = 9,
+    /// Worker to pool: it has been initialized.
+    Ready = 10,
 }
 
 impl Kind {
@@ -61,6 +65,8 @@ impl Kind {
             Rejected,
             Unencodable,
             OutOfMemory,
+            Tasks,
+            Ready,
         ];
         all.into_iter().find(|kind| *kind as u8 == number)
     }
@@ -182,6 +188,8 @@ pub(crate) enum Progress {
 pub(crate) enum FrameError {
     /// The peer closed the socket or died; `true`: in the middle of the frame.
     Ended(bool),
+    /// The same, and it has not read all that was sent to it.
+    Reset(bool),
     Corrupt(&'static str),
     TooLarge {
         bytes: u64,
@@ -341,7 +349,7 @@ impl FrameError {
     /// A peer that has died without reading all that was sent to it resets the connection.
     fn of_io(error: io::Error, midway: bool) -> Self {
         match error.kind() {
-            io::ErrorKind::ConnectionReset => Self::Ended(midway),
+            io::ErrorKind::ConnectionReset => Self::Reset(midway),
             _ => Self::Io(error),
         }
     }
@@ -350,8 +358,10 @@ impl FrameError {
 impl fmt::Display for FrameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Ended(false) => f.write_str("the peer closed the connection"),
-            Self::Ended(true) => {
+            Self::Ended(false) | Self::Reset(false) => {
+                f.write_str("the peer closed the connection")
+            }
+            Self::Ended(true) | Self::Reset(true) => {
                 f.write_str("the peer closed the connection in the middle of a message")
             }
             Self::Corrupt(what) => write!(f, "corrupt message: {what}"),

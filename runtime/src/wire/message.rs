@@ -20,8 +20,32 @@ pub struct Message<'a> {
 
 /// A run of plain elements that is sent as its bytes.
 pub(crate) enum Bulk<'a> {
-    Borrowed { element: Element, bytes: &'a [u8] },
-    Shared(Arc<Vec<u8>>),
+    Borrowed {
+        element: Element,
+        bytes: &'a [u8],
+    },
+    Shared {
+        element: Element,
+        bytes: Arc<Vec<u8>>,
+    },
+}
+
+impl Message<'_> {
+    /// The same, with copies of what it borrows.
+    pub(crate) fn into_owned(self) -> Message<'static> {
+        let own = |run: Bulk<'_>| Bulk::Shared {
+            element: run.element(),
+            bytes: match run {
+                Bulk::Borrowed { bytes, .. } => Arc::new(bytes.to_vec()),
+                Bulk::Shared { bytes, .. } => bytes,
+            },
+        };
+        Message {
+            body: self.body,
+            bulk: self.bulk.into_iter().map(own).collect(),
+            fds: self.fds,
+        }
+    }
 }
 
 /// A message that has arrived.
@@ -34,17 +58,30 @@ pub struct Received {
 }
 
 impl Bulk<'_> {
+    /// Another reference to the same bytes.
+    pub(crate) fn share(run: &Bulk<'static>) -> Bulk<'static> {
+        match run {
+            Bulk::Borrowed { element, bytes } => Bulk::Borrowed {
+                element: *element,
+                bytes,
+            },
+            Bulk::Shared { element, bytes } => Bulk::Shared {
+                element: *element,
+                bytes: bytes.clone(),
+            },
+        }
+    }
+
     pub(crate) fn element(&self) -> Element {
         match self {
-            Self::Borrowed { element, .. } => *element,
-            Self::Shared(_) => Element::U8,
+            Self::Borrowed { element, .. } | Self::Shared { element, .. } => *element,
         }
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
         match self {
             Self::Borrowed { bytes, .. } => bytes,
-            Self::Shared(bytes) => bytes,
+            Self::Shared { bytes, .. } => bytes,
         }
     }
 }

@@ -21,6 +21,8 @@ pub(crate) struct Order {
     pub(crate) depth_limit: u32,
     pub(crate) parent_name: String,
     pub(crate) stdout: bool,
+    /// Whether it is a worker of a pool, whose "function" is to take tasks.
+    pub(crate) worker: bool,
 }
 
 impl Order {
@@ -40,6 +42,7 @@ impl Order {
         put_u64(&mut out, u64::from(self.depth_limit));
         put_str(&mut out, &self.parent_name);
         out.push(u8::from(self.stdout));
+        out.push(u8::from(self.worker));
         out
     }
 
@@ -62,6 +65,7 @@ impl Order {
             depth_limit: fields.u32()?,
             parent_name: fields.str()?.to_owned(),
             stdout: fields.byte()? != 0,
+            worker: fields.byte()? != 0,
         };
         fields.end()?;
         Ok(order)

@@ -3,7 +3,7 @@
 use serde::ser::{Error, Serialize, Serializer};
 
 use super::super::handover::{self, Parcel};
-use super::super::message::{Bulk, Message};
+use super::super::message::{Bulk, Element, Message};
 use super::compound::{Closing, Compound};
 use super::symbols::Symbols;
 use super::{CodecError, MAX_DEPTH, Result, output, tag};
@@ -218,7 +218,13 @@ impl<'e, 'm, 'a> Serializer for &'e mut Encoder<'m, 'a> {
         match parcel {
             Some(Parcel::Bytes(bytes)) => {
                 self.message.body.truncate(start);
-                output::run(self.message, Bulk::Shared(bytes));
+                output::run(
+                    self.message,
+                    Bulk::Shared {
+                        element: Element::U8,
+                        bytes,
+                    },
+                );
             }
             // Buffered by serde on the way here, it has become ordinary bytes.
             None => {}

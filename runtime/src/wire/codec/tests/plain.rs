@@ -83,7 +83,10 @@ fn borrowed_values() {
     ) -> T {
         let mut message = Message::default();
         // The value need not be the first in its message.
-        message.bulk.push(Bulk::Shared(Arc::default()));
+        message.bulk.push(Bulk::Shared {
+            element: Element::U8,
+            bytes: Arc::default(),
+        });
         write(&mut message).unwrap();
         let (body, mut bulk) = arrived(message);
         decode(&body, &mut bulk).unwrap()

@@ -1,0 +1,132 @@
+//! Where a task's outcome is waited for.
+
+use super::error::Failure;
+use crate::wire::message::Received;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+/// What became of a task.
+pub(super) type Outcome = Result<Received, Failure>;
+
+/// Filled once, taken once.
+#[derive(Default)]
+pub(super) struct Slot {
+    state: Mutex<State>,
+    filled: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    outcome: Option<Outcome>,
+    /// Stays when the outcome is taken.
+    done: bool,
+    waker: Option<Waker>,
+    /// Told of the end as well: who waits for any of several.
+    bell: Option<Arc<Bell>>,
+    number: usize,
+}
+
+impl Slot {
+    /// One whose end is also told to `bell`, as that of `number`.
+    pub(super) fn with_bell(bell: Arc<Bell>, number: usize) -> Self {
+        let slot = Self::default();
+        {
+            let mut state = slot.lock();
+            state.bell = Some(bell);
+            state.number = number;
+        }
+        slot
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The first outcome counts.
+    pub(super) fn fill(&self, outcome: Outcome) {
+        let mut state = self.lock();
+        if state.done {
+            return;
+        }
+        state.outcome = Some(outcome);
+        state.done = true;
+        let (waker, bell, number) = (state.waker.take(), state.bell.take(), state.number);
+        drop(state);
+        self.filled.notify_all();
+        if let Some(bell) = bell {
+            bell.ring(number);
+        }
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        self.lock().done
+    }
+
+    /// Waits for the outcome and takes it; `None` after the time, or if it was taken before.
+    pub(super) fn take(&self, time: Option<Duration>) -> Option<Outcome> {
+        let end = time.and_then(|time| Instant::now().checked_add(time));
+        let mut state = self.lock();
+        while !state.done {
+            state = match end {
+                None => self
+                    .filled
+                    .wait(state)
+                    .unwrap_or_else(PoisonError::into_inner),
+                Some(end) => {
+                    let left = end.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return None;
+                    }
+                    let waited = self.filled.wait_timeout(state, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+        state.outcome.take()
+    }
+
+    /// Takes the outcome, or has `waker` woken when it comes.
+    pub(super) fn poll(&self, waker: &Waker) -> Option<Outcome> {
+        let mut state = self.lock();
+        if state.done {
+            return state.outcome.take();
+        }
+        state.waker = Some(waker.clone());
+        None
+    }
+}
+
+/// Tells which of several slots were filled, in that order.
+#[derive(Default)]
+pub(super) struct Bell {
+    rung: Mutex<std::collections::VecDeque<usize>>,
+    changed: Condvar,
+}
+
+impl Bell {
+    fn ring(&self, number: usize) {
+        self.rung
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push_back(number);
+        self.changed.notify_all();
+    }
+
+    /// Waits for the next.
+    pub(super) fn next(&self) -> usize {
+        let mut rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(number) = rung.pop_front() {
+                return number;
+            }
+            rung = self
+                .changed
+                .wait(rung)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
