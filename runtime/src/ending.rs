@@ -3,7 +3,7 @@
 use crate::process::child::Child;
 use crate::reaper;
 use crate::sys::wait::Deadline;
-use std::io;
+use std::io::{self, Write};
 use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,6 +11,9 @@ use std::time::Duration;
 
 /// Milliseconds between SIGTERM and SIGKILL.
 static GRACE: AtomicU64 = AtomicU64::new(1000);
+
+/// How long a killed process may take to be gone.
+const KILL_GRACE: Duration = Duration::from_secs(5);
 
 /// Sets how long children that are ended with this process have between SIGTERM and SIGKILL: its
 /// daemons, and all of them in [`terminate_all`]. The default is a second.
@@ -30,11 +33,15 @@ pub fn terminate_all() {
 
 /// Called by `exit`: daemons are terminated, the others are joined.
 pub(crate) extern "C" fn at_exit() {
-    if !reaper::is_ours() {
+    if reaper::is_fork() {
         return;
     }
     // Nothing may unwind into the C library. A panic has been printed.
     let _ = catch_unwind(|| {
+        // Nobody will read what comes from pipes, and a child must not wait for that.
+        reaper::children()
+            .iter()
+            .for_each(|child| child.close_pipes());
         // Again and again, since other threads may go on to start some.
         loop {
             let (daemons, others): (Vec<_>, Vec<_>) = reaper::children()
@@ -59,16 +66,21 @@ fn end(children: &[Arc<Child>]) {
     let left: Vec<_> = children.iter().filter(is_left).collect();
     left.iter()
         .for_each(|child| report(child, child.signal(libc::SIGKILL)));
+    // Who is traced can be dead and not to be reaped.
+    let deadline = Deadline::after(KILL_GRACE);
     for child in left {
-        report(child, child.wait(Deadline::NEVER).map(|_| ()));
+        report(child, child.wait(deadline).map(|_| ()));
     }
 }
 
 fn report(child: &Child, result: io::Result<()>) {
     if let Err(error) = result {
-        eprintln!(
+        // Not by a macro that panics where standard error is closed.
+        let _ = writeln!(
+            io::stderr(),
             "offspring: can't end process {} ('{}'): {error}",
-            child.pid, child.name
+            child.pid,
+            child.name
         );
     }
 }

@@ -22,8 +22,8 @@ use crate::sys;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::timer::Expiration;
 use nix::sys::timerfd::{TimerFd, TimerSetTimeFlags};
-use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::io::{self, Write};
+use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -71,18 +71,16 @@ pub(crate) fn next_serial() -> u64 {
 pub(crate) fn prepare(at_exit: extern "C" fn()) -> Result<()> {
     /// Whether the hooks are set, which happens once even if the rest is tried again.
     static HOOKED: Mutex<bool> = Mutex::new(false);
-    let ours = |background: &Background| match background.pid == std::process::id() {
-        true => Ok(()),
-        false => Err(Error::new(crate::error::Kind::Forked {
-            pid: background.pid,
-        })),
-    };
-    if let Some(background) = BACKGROUND.get() {
-        return ours(background);
+    if let (true, Some(background)) = (is_fork(), BACKGROUND.get()) {
+        let pid = background.pid;
+        return Err(Error::new(crate::error::Kind::Forked { pid }));
+    }
+    if BACKGROUND.get().is_some() {
+        return Ok(());
     }
     let mut hooked = lock(&HOOKED);
-    if let Some(background) = BACKGROUND.get() {
-        return ours(background);
+    if BACKGROUND.get().is_some() {
+        return Ok(());
     }
     let started = match *hooked {
         true => Ok(()),
@@ -141,9 +139,14 @@ fn attend(serial: u64) {
     let Some(child) = find(serial) else { return };
     // A waker is foreign code; its panic has been reported, and must not end this thread.
     let advanced = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| child.advance(true)));
-    if let Ok(Err(error)) = advanced {
-        complain(&child, Err(error));
-        child.unwatch();
+    match advanced {
+        Ok(Ok(None)) => child.rest_if_traced(),
+        Ok(Err(error)) => {
+            complain(&child, Err(error));
+            child.unwatch();
+            adopt_later(&child);
+        }
+        Ok(Ok(Some(_))) | Err(_) => {}
     }
 }
 
@@ -161,7 +164,11 @@ impl Background {
             due
         };
         for child in fresh.into_iter().filter_map(find) {
-            complain(&child, child.watch_if_alone());
+            if let Err(error) = child.watch_if_alone() {
+                // There may be room again later.
+                complain(&child, Err(error));
+                adopt_later(&child);
+            }
         }
         for child in late.into_iter().filter_map(find) {
             complain(&child, child.time_out());
@@ -204,15 +211,22 @@ impl Agenda {
     }
 }
 
+/// Once for each child: what fails is tried again.
 fn complain(child: &Child, result: io::Result<()>) {
-    if let Err(error) = result {
-        eprintln!("offspring: can't look after process {}: {error}", child.pid);
+    if let Err(error) = result
+        && !child.complained.swap(true, Ordering::Relaxed)
+    {
+        // Not by a macro that panics where standard error is closed.
+        let _ = writeln!(
+            io::stderr(),
+            "offspring: can't look after process {}: {error}",
+            child.pid
+        );
     }
 }
 
 /// A child has come to life, and is to be killed at the deadline, if there is one.
-pub(crate) fn remember(child: &Arc<Child>, lifeline: OwnedFd, deadline: Option<Instant>) {
-    lifelines::hold(child.serial, lifeline);
+pub(crate) fn remember(child: &Arc<Child>, deadline: Option<Instant>) {
     lock(&CHILDREN).push(child.clone());
     note(|agenda| {
         agenda.fresh.push(child.serial);
@@ -231,15 +245,17 @@ pub(crate) fn forget(serial: u64) {
         .retain(|(_, limited)| *limited != serial);
 }
 
-/// Whether this is the process that the children are of, and not a fork of it.
-pub(crate) fn is_ours() -> bool {
-    BACKGROUND
-        .get()
-        .is_some_and(|background| background.pid == std::process::id())
+/// Whether this is a fork of the process that the children are of. Nothing of theirs is to be touched
+/// then, not even a lock: it may have been held when the fork was made.
+pub(crate) fn is_fork() -> bool {
+    lifelines::is_fork()
 }
 
 /// Those that had not ended when somebody last looked.
 pub(crate) fn children() -> Vec<Arc<Child>> {
+    if is_fork() {
+        return Vec::new();
+    }
     lock(&CHILDREN).clone()
 }
 
@@ -257,7 +273,7 @@ pub(crate) fn adopt_later(child: &Child) {
 
 /// Puts something on the agenda.
 fn note(what: impl FnOnce(&mut Agenda)) {
-    let Some(background) = BACKGROUND.get() else {
+    let Some(background) = BACKGROUND.get().filter(|_| !is_fork()) else {
         return;
     };
     let mut agenda = lock(&AGENDA);
@@ -270,7 +286,7 @@ fn note(what: impl FnOnce(&mut Agenda)) {
 
 /// Has the background look at a child whenever `fd` is readable.
 pub(crate) fn watch(serial: u64, fd: BorrowedFd<'_>) -> io::Result<()> {
-    let Some(background) = BACKGROUND.get() else {
+    let Some(background) = BACKGROUND.get().filter(|_| !is_fork()) else {
         return Ok(());
     };
     Ok(background
@@ -280,7 +296,7 @@ pub(crate) fn watch(serial: u64, fd: BorrowedFd<'_>) -> io::Result<()> {
 
 /// The opposite of [`watch`].
 pub(crate) fn unwatch(fd: BorrowedFd<'_>) {
-    if let Some(background) = BACKGROUND.get() {
+    if let Some(background) = BACKGROUND.get().filter(|_| !is_fork()) {
         // That it isn't watched is what is wanted.
         let _ = background.epoll.delete(fd);
     }

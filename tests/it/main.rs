@@ -12,6 +12,7 @@ mod more_demos;
 mod odd_worlds;
 mod pool;
 mod process;
+mod regressions;
 mod stacking;
 mod support;
 mod surroundings;

@@ -476,7 +476,7 @@ fn an_interrupt_can_be_one_clean_error() {
 #[offspring::test]
 fn a_storm_of_kills_loses_nothing_that_may_be_done_again() -> Whole {
     let _watchdog = watchdog();
-    let pool = Pool::new(2)?;
+    let pool = Pool::builder().workers(2).name("Stormy").start()?;
     let done = std::sync::atomic::AtomicBool::new(false);
     thread::scope(|scope| -> Whole {
         scope.spawn(|| {
@@ -485,7 +485,7 @@ fn a_storm_of_kills_loses_nothing_that_may_be_done_again() -> Whole {
                 let workers = offspring::active_children();
                 let workers: Vec<_> = workers
                     .iter()
-                    .filter(|w| w.name().starts_with("PoolWorker"))
+                    .filter(|w| w.name().starts_with("Stormy"))
                     .collect();
                 if let Some(worker) = workers.first() {
                     worker.kill().unwrap();

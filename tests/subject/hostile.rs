@@ -67,7 +67,7 @@ fn unknown_function() -> Vec<u8> {
     number(&mut body, 0); // memory limit
     [1, 1, 100].into_iter().for_each(|n| number(&mut body, n)); // lineage, depth limit
     text(&mut body, "MainProcess");
-    body.push(0);
+    body.extend([0, 0]); // standard output, worker
     frame(1, &body)
 }
 

@@ -5,6 +5,7 @@ mod families;
 mod faults;
 mod hostile;
 mod pools;
+mod regressions;
 mod surroundings;
 mod worlds;
 
@@ -70,6 +71,8 @@ fn main() -> Whole {
         Some("pid-one") => worlds::pid_one(),
         Some("pool-interrupted") => pools::interrupted(),
         Some("pool-catches-interrupt") => pools::catches_interrupt(),
+        Some("no-room-for-a-pidfd") => regressions::no_room_for_a_pidfd(),
+        Some("no-close-range") => regressions::no_close_range(),
         Some("faulty-child") => faults::faulty_child(),
         Some("faulty-parent") => faults::faulty_parent(),
         other => Err(format!("no subject {other:?}").into()),

@@ -1,11 +1,13 @@
 //! What a panic in a child was: its message, place and backtrace.
 
+use crate::process::current::identity;
 use crate::wire::frame::{Kind, Outgoing};
 use crate::wire::message::Message;
 use crate::wire::order::PanicReport;
 use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::RefCell;
+use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
 use std::panic::{PanicHookInfo, set_hook, take_hook};
 
@@ -20,6 +22,13 @@ pub(super) fn watch(socket: &'static OwnedFd) {
     let previous = take_hook();
     set_hook(Box::new(move |info| {
         let report = describe(info);
+        // The hook knows the thread only, which has the same name in all processes.
+        let name = &identity().name;
+        let _ = writeln!(
+            std::io::stderr(),
+            "process '{name}' (pid {}):",
+            std::process::id()
+        );
         previous(info);
         if cfg!(panic = "abort") {
             let message = Message {

@@ -1,7 +1,7 @@
 //! A worker of a pool: it takes tasks from its socket until that closes.
 
 use super::execute::{FAILED, execute};
-use super::run::{complain, exit, reject, say};
+use super::run::{reject, say};
 use crate::call::{Answer, Invocation};
 use crate::registry::{self, Entry, Key};
 use crate::wire::CodecError;
@@ -9,7 +9,7 @@ use crate::wire::fields::Fields;
 use crate::wire::frame::{FrameError, Incoming, Kind, Progress};
 use crate::wire::message::{Message, Received};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, pthread_sigmask};
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 /// Runs the initializer, then tasks.
@@ -35,7 +35,7 @@ pub(super) fn serve(socket: &'static OwnedFd, settings: Received) -> ! {
     loop {
         match Incoming::new(u64::MAX, true).receive(socket.as_fd(), true) {
             Ok(Progress::Complete(Kind::Tasks, tasks)) => run(socket, tasks),
-            Err(FrameError::Ended(_) | FrameError::Reset(_)) => exit(0),
+            Err(FrameError::Ended(_) | FrameError::Reset(_)) => std::process::exit(0),
             Ok(_) => reject(socket, "messages came in the wrong order".to_owned()),
             Err(error) => reject(socket, error.to_string()),
         }
@@ -102,27 +102,19 @@ fn run(socket: &OwnedFd, tasks: Received) {
     let mut fields = Fields(&tasks.body);
     let mut bulk = tasks.bulk.into_iter();
     while !fields.0.is_empty() {
-        let task = read_task(&mut fields).and_then(|(entry, body, runs)| {
-            let bulk: Vec<_> = bulk.by_ref().take(runs).collect();
-            let fds = Vec::new();
-            Ok((
-                entry,
-                Received {
-                    body: body.to_vec(),
-                    bulk,
-                    fds,
-                },
-            ))
+        let task = read_task(&mut fields).map(|(entry, body, runs)| {
+            let arguments = Received {
+                body: body.to_vec(),
+                bulk: bulk.by_ref().take(runs).collect(),
+                fds: Vec::new(),
+            };
+            (entry, arguments)
         });
         match task {
             Ok((entry, arguments)) => {
                 execute(entry, arguments, socket);
             }
             Err(error) => reject(socket, format!("a task can't be read: {error}")),
-        }
-        // What a task has printed is there when its result is.
-        if let Err(error) = io::stdout().flush() {
-            complain(&format!("can't write to standard output: {error}"));
         }
     }
 }

@@ -169,6 +169,10 @@ impl Manager {
 
     /// A worker didn't come to be. Too many in a while, and the pool gives up.
     fn failed_start(&mut self, cause: String) {
+        if self.inbox.lock().broken.is_some() {
+            // It has given up, and ended those that were still starting.
+            return;
+        }
         let (most, period) = self.settings.restarts;
         let now = Instant::now();
         self.failures.push_back(now);
@@ -197,26 +201,21 @@ impl Manager {
         }
     }
 
-    /// Gives what is in the queue to free workers.
+    /// Gives what is in the queue to free workers. After that either the queue is empty, and whoever
+    /// puts something in rings the bell, or all workers are busy, and the first that is free again
+    /// wakes the manager.
     fn dispatch(&mut self) {
-        let Self {
-            settings,
-            inbox,
-            workers,
-            ..
-        } = self;
-        for worker in workers.iter_mut().filter(|worker| worker.is_free()) {
-            let items = {
-                let mut state = inbox.lock();
-                take_group(&mut state.queue, settings)
+        loop {
+            let free = self.workers.iter_mut().find(|worker| worker.is_free());
+            let mut state = self.inbox.lock();
+            state.is_idle = state.queue.is_empty();
+            let Some(worker) = free.filter(|_| !state.is_idle) else {
+                return;
             };
-            if items.is_empty() {
-                break;
-            }
+            let items = take_group(&mut state.queue, &self.settings);
+            drop(state);
             worker.give(items);
         }
-        let mut state = inbox.lock();
-        state.is_idle = state.queue.is_empty() || workers.iter().any(Worker::is_free);
     }
 
     fn is_finished(&self) -> bool {

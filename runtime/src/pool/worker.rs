@@ -55,12 +55,8 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn start(settings: Message<'static>, options: Options) -> Result<Self> {
-        let Begun {
-            child,
-            socket,
-            pipes,
-        } = start_worker(settings, options)?;
-        let [_, _, stderr] = pipes;
+        let Begun { child, socket } = start_worker(settings, options)?;
+        let stderr = child.take_stderr();
         if let Some(stderr) = &stderr {
             fcntl(stderr, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(|error| {
                 Error::system("can't read a worker's standard error", error.into())
@@ -69,7 +65,7 @@ impl Worker {
         Ok(Self {
             child,
             socket,
-            stderr: stderr.map(Into::into),
+            stderr,
             tail: VecDeque::new(),
             incoming: Incoming::new(ANSWER_LIMIT, false),
             outgoing: None,

@@ -17,16 +17,19 @@
 //! Reaping comes before the last read. What a process has written is in the socket before its
 //! pidfd becomes readable, so a read after that sees all of it.
 
+use super::output::Pipes;
 use super::status::ExitStatus;
 use crate::reaper;
 use crate::sys::{self, pidfd, wait::Deadline};
 use crate::wire::frame::{FrameError, Incoming, Kind, Progress};
 use crate::wire::message::Received;
 use nix::poll::{PollFd, PollFlags};
-use std::io;
+use std::io::{self, PipeReader};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
+use std::time::Duration;
 
 pub(crate) struct Child {
     /// Counts up; a pid may come again.
@@ -36,6 +39,12 @@ pub(crate) struct Child {
     pub(crate) daemon: bool,
     pub(crate) function: &'static str,
     pidfd: OwnedFd,
+    /// Whether it was killed because its time was up.
+    timed_out: AtomicBool,
+    /// Whether it was said that it can't be looked after.
+    pub(crate) complained: AtomicBool,
+    /// Its standard streams that are pipes, until they are taken.
+    pub(crate) pipes: Mutex<Pipes>,
     state: Mutex<State>,
 }
 
@@ -45,13 +54,12 @@ struct State {
     incoming: Incoming,
     answer: Answer,
     ended: Option<ExitStatus>,
-    /// Whether it was killed because its time was up.
-    timed_out: bool,
     /// How many threads poll it.
     waiting: usize,
     /// Whether the background polls it.
     watched: bool,
-    wakers: Vec<Waker>,
+    /// Of the future that polled last; there is one to a child.
+    waker: Option<Waker>,
 }
 
 /// What a child has sent.
@@ -66,6 +74,7 @@ pub(crate) struct Ends {
     pub(crate) pidfd: OwnedFd,
     /// What it answers comes from here; `None` if somebody else reads that.
     pub(crate) socket: Option<Arc<OwnedFd>>,
+    pub(crate) pipes: Pipes,
 }
 
 /// Who a child is to its parent.
@@ -73,6 +82,20 @@ pub(crate) struct Name {
     pub(crate) name: String,
     pub(crate) daemon: bool,
     pub(crate) function: &'static str,
+}
+
+/// How long to leave a child that has ended and is not to be reaped yet.
+const TRACED_PAUSE: Duration = Duration::from_millis(10);
+
+/// A fork of the process whose children these are shares their sockets and the background's epoll
+/// with it: looking at one would take from the other.
+fn check_ours() -> io::Result<()> {
+    match reaper::is_fork() {
+        false => Ok(()),
+        true => Err(io::Error::other(
+            "this process is a fork(2) of the one whose child it is",
+        )),
+    }
 }
 
 /// The most that an answer may take: more is not even read.
@@ -87,15 +110,17 @@ impl Child {
             daemon: name.daemon,
             function: name.function,
             pidfd: ends.pidfd,
+            timed_out: AtomicBool::new(false),
+            complained: AtomicBool::new(false),
+            pipes: Mutex::new(ends.pipes),
             state: Mutex::new(State {
                 socket: ends.socket,
                 incoming: Incoming::new(ANSWER_LIMIT, false),
                 answer: Answer::None,
                 ended: None,
-                timed_out: false,
                 waiting: 0,
                 watched: false,
-                wakers: Vec::new(),
+                waker: None,
             }),
         }
     }
@@ -122,6 +147,7 @@ impl Child {
 
     /// Waits for the end, up to the deadline.
     pub(crate) fn wait(self: &Arc<Self>, deadline: Deadline) -> io::Result<Option<ExitStatus>> {
+        check_ours()?;
         let _attention = Attention::new(self);
         loop {
             let socket = {
@@ -140,12 +166,20 @@ impl Child {
             if !sys::wait::poll(&mut polled, deadline)? {
                 return Ok(None);
             }
-            self.advance(sys::wait::is_ready(&polled[0]))?;
+            let has_ended = sys::wait::is_ready(&polled[0]);
+            if self.advance(has_ended)?.is_none() && has_ended {
+                // Somebody traces it, and only he is told. That can last.
+                std::thread::sleep(TRACED_PAUSE);
+            }
+            if deadline.has_passed() {
+                return Ok(self.lock().ended);
+            }
         }
     }
 
     /// Receives what has come and, if `reap`, looks whether it has ended.
     pub(crate) fn advance(&self, reap: bool) -> io::Result<Option<ExitStatus>> {
+        check_ours()?;
         let mut state = self.lock();
         if state.ended.is_some() {
             return Ok(state.ended);
@@ -161,34 +195,52 @@ impl Child {
         state.unwatch(self);
         // Nobody is left to write.
         state.socket = None;
-        let (ended, wakers) = (state.ended, std::mem::take(&mut state.wakers));
+        let (ended, waker) = (state.ended, state.waker.take());
         drop(state);
         reaper::forget(self.serial);
-        for waker in wakers {
+        if let Some(waker) = waker {
             waker.wake();
         }
         Ok(ended)
     }
 
+    /// The background has found its pidfd ready, and it can't be reaped: somebody traces it. It is
+    /// looked at again after a while, and not all the time.
+    pub(crate) fn rest_if_traced(&self) {
+        let mut state = self.lock();
+        if state.ended.is_none() && matches!(pidfd::has_ended(self.pidfd()), Ok(true)) {
+            state.unwatch(self);
+            drop(state);
+            reaper::adopt_later(self);
+        }
+    }
+
     /// Has `waker` woken at the end; `false` if that has come already.
     pub(crate) fn wake_at_end(self: &Arc<Self>, waker: &Waker) -> io::Result<bool> {
+        check_ours()?;
+        // Foreign code, so not under the lock.
+        let waker = waker.clone();
         let mut state = self.lock();
         if state.ended.is_some() {
             return Ok(false);
         }
-        if !state.wakers.iter().any(|known| known.will_wake(waker)) {
-            state.wakers.push(waker.clone());
-        }
-        if !state.watched {
-            state.watch(self)?;
-        }
-        Ok(true)
+        let previous = state.waker.replace(waker);
+        let watched = state.watch(self);
+        drop(state);
+        drop(previous);
+        watched.map(|()| true)
+    }
+
+    /// Nobody awaits it any more.
+    pub(crate) fn forget_waker(&self) {
+        let waker = self.lock().waker.take();
+        drop(waker);
     }
 
     /// The background takes over, unless somebody waits or it has ended.
     pub(crate) fn watch_if_alone(self: &Arc<Self>) -> io::Result<()> {
         let mut state = self.lock();
-        if state.ended.is_none() && state.waiting == 0 && !state.watched {
+        if state.ended.is_none() && (state.waiting == 0 || state.waker.is_some()) {
             state.watch(self)?;
         }
         Ok(())
@@ -209,27 +261,36 @@ impl Child {
         std::mem::replace(&mut self.lock().answer, Answer::None)
     }
 
-    /// Its time is up: kills it, unless it has ended.
+    /// Its time is up: kills it, unless it has ended. Without the lock, which may be held for a while.
     pub(crate) fn time_out(&self) -> io::Result<()> {
-        let mut state = self.lock();
-        if state.ended.is_some() {
-            return Ok(());
-        }
-        state.timed_out = true;
+        self.timed_out.store(true, Ordering::SeqCst);
         self.signal(libc::SIGKILL)
     }
 
     /// Whether it ended because its time was up.
     pub(crate) fn has_timed_out(&self) -> bool {
-        let state = self.lock();
-        let killed = state
+        let killed = self
+            .lock()
             .ended
             .is_some_and(|status| status.signal() == Some(libc::SIGKILL));
-        state.timed_out && killed
+        killed && self.timed_out.load(Ordering::SeqCst)
+    }
+
+    /// The pipe from its standard error, once.
+    pub(crate) fn take_stderr(&self) -> Option<PipeReader> {
+        let mut pipes = self.pipes.lock().unwrap_or_else(PoisonError::into_inner);
+        pipes.stderr.take()
+    }
+
+    /// Closes the ends of its pipes that nobody has taken.
+    pub(crate) fn close_pipes(&self) {
+        let pipes = std::mem::take(&mut *self.pipes.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(pipes);
     }
 
     /// Sends a signal. That it has ended already is no error.
     pub(crate) fn signal(&self, signal: i32) -> io::Result<()> {
+        check_ours()?;
         pidfd::send_signal(self.pidfd(), signal)
     }
 }
@@ -251,11 +312,18 @@ impl State {
     }
 
     fn watch(&mut self, child: &Child) -> io::Result<()> {
-        self.watched = true;
+        if self.watched {
+            return Ok(());
+        }
         reaper::watch(child.serial, child.pidfd())?;
-        self.socket
-            .as_ref()
-            .map_or(Ok(()), |socket| reaper::watch(child.serial, socket.as_fd()))
+        if let Some(socket) = &self.socket
+            && let Err(error) = reaper::watch(child.serial, socket.as_fd())
+        {
+            reaper::unwatch(child.pidfd());
+            return Err(error);
+        }
+        self.watched = true;
+        Ok(())
     }
 
     fn unwatch(&mut self, child: &Child) {
@@ -276,7 +344,7 @@ impl<'a> Attention<'a> {
         let mut state = child.lock();
         state.waiting += 1;
         // Who awaits it as a future relies on the background.
-        if state.wakers.is_empty() {
+        if state.waker.is_none() {
             state.unwatch(child);
         }
         Self(child)

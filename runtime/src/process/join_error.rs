@@ -140,6 +140,12 @@ pub(crate) fn explain(
             JoinErrorKind::Decode,
             Some(format!("it sent a message of kind {kind:?}")),
         ),
+        Answer::Failed(FrameError::Reset(false))
+            if status.is_some_and(|status| status.signal().is_none()) =>
+        {
+            let detail = "it had not taken its order; did `main` end before offspring::init()?";
+            (without_answer(status), Some(detail.to_owned()))
+        }
         Answer::Failed(FrameError::Ended(midway) | FrameError::Reset(midway)) => {
             let detail = midway.then(|| "it ended in the middle of its answer".to_owned());
             (without_answer(status), detail)

@@ -4,7 +4,7 @@ pub(crate) mod child;
 pub(crate) mod current;
 mod handle;
 pub(crate) mod join_error;
-mod output;
+pub(crate) mod output;
 mod status;
 
 pub use current::set_depth_limit;
@@ -21,9 +21,9 @@ use child::{Answer, Child};
 use output::Pipes;
 use std::fmt;
 use std::io::{PipeReader, PipeWriter};
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -40,16 +40,11 @@ use std::time::Duration;
 pub struct Process<T> {
     child: Arc<Child>,
     decode: Decode<T>,
-    pipes: Pipes,
 }
 
 impl<T> Process<T> {
-    pub(crate) fn new(child: Arc<Child>, decode: Decode<T>, pipes: [Option<OwnedFd>; 3]) -> Self {
-        Self {
-            child,
-            decode,
-            pipes: Pipes::new(pipes),
-        }
+    pub(crate) fn new(child: Arc<Child>, decode: Decode<T>) -> Self {
+        Self { child, decode }
     }
 
     /// Waits for the child's end and gives what its function returned.
@@ -132,8 +127,8 @@ impl<T> Process<T> {
     ///
     /// # Errors
     /// When the system refuses to read. The inner errors are those of `join`.
-    pub fn join_with_output(mut self) -> Result<(Result<T, JoinError>, Output)> {
-        let pipes = std::mem::take(&mut self.pipes);
+    pub fn join_with_output(self) -> Result<(Result<T, JoinError>, Output)> {
+        let pipes = std::mem::take(&mut *self.pipes());
         let output = pipes.read_all(&self.child).map_err(|error| {
             Error::system(
                 format!("can't read the output of process {}", self.pid()),
@@ -146,17 +141,24 @@ impl<T> Process<T> {
     /// The pipe to its standard input, if it is [one](crate::Stdio::piped) and wasn't taken.
     /// Dropping it closes that.
     pub fn take_stdin(&mut self) -> Option<PipeWriter> {
-        self.pipes.stdin.take()
+        self.pipes().stdin.take()
     }
 
     /// The pipe from its standard output, if it is [one](crate::Stdio::piped) and wasn't taken.
     pub fn take_stdout(&mut self) -> Option<PipeReader> {
-        self.pipes.stdout.take()
+        self.pipes().stdout.take()
     }
 
     /// The pipe from its standard error, if it is [one](crate::Stdio::piped) and wasn't taken.
     pub fn take_stderr(&mut self) -> Option<PipeReader> {
-        self.pipes.stderr.take()
+        self.pipes().stderr.take()
+    }
+
+    fn pipes(&self) -> MutexGuard<'_, Pipes> {
+        self.child
+            .pipes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for the child's end, without asking for its result: Python's `join()`.
@@ -282,6 +284,12 @@ impl<T> Future for Process<T> {
                 self.child.take_answer(),
             ))),
         }
+    }
+}
+
+impl<T> Drop for Process<T> {
+    fn drop(&mut self) {
+        self.child.forget_waker();
     }
 }
 

@@ -1,12 +1,17 @@
 //! The standard streams of a child that are pipes.
 
 use super::child::Child;
+use crate::sys::fd;
 use crate::sys::wait::{Deadline, is_ready, poll};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags};
 use std::io::{self, PipeReader, PipeWriter, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
+
+/// How much is read from one pipe before it is looked again whether the child has ended: somebody
+/// who writes faster than this process reads would never let it come to that.
+const TURN: usize = 1 << 20;
 
 /// What a child has written to its standard streams, as far as they are pipes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,7 +31,7 @@ pub(crate) struct Pipes {
 }
 
 impl Pipes {
-    pub(super) fn new([stdin, stdout, stderr]: [Option<OwnedFd>; 3]) -> Self {
+    pub(crate) fn new([stdin, stdout, stderr]: [Option<OwnedFd>; 3]) -> Self {
         Self {
             stdin: stdin.map(Into::into),
             stdout: stdout.map(Into::into),
@@ -36,7 +41,8 @@ impl Pipes {
 
     /// Reads both until the child has ended, then what is left in them.
     ///
-    /// Not until they end: a process that the child has left behind may hold them open for ever.
+    /// Not until they end: a process that the child has left behind may hold them open, and write to
+    /// them, for ever. What the child has written is in them when it has ended.
     pub(super) fn read_all(self, child: &Arc<Child>) -> io::Result<Output> {
         let Self {
             stdin,
@@ -52,9 +58,13 @@ impl Pipes {
         let mut ended = child.try_wait()?.is_some();
         loop {
             for (pipe, text) in &mut streams {
-                if let Some(reader) = pipe
-                    && !drain(reader, text)?
-                {
+                let Some(reader) = pipe else { continue };
+                let most = if ended {
+                    fd::available(&*reader)?
+                } else {
+                    TURN
+                };
+                if !drain(reader, text, most)? {
                     *pipe = None;
                 }
             }
@@ -82,10 +92,10 @@ fn set_nonblocking(pipe: &PipeReader) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads what is there; whether more may come.
-fn drain(mut pipe: impl Read, text: &mut Vec<u8>) -> io::Result<bool> {
-    match pipe.read_to_end(text) {
-        Ok(_) => Ok(false),
+/// Reads what is there, but not more than `most`; whether more may come.
+fn drain(pipe: impl Read, text: &mut Vec<u8>, most: usize) -> io::Result<bool> {
+    match pipe.take(most as u64).read_to_end(text) {
+        Ok(count) => Ok(count == most),
         // What was read before is in `text`.
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(true),
         Err(error) => Err(error),

@@ -23,6 +23,7 @@ use super::stdio::Opened;
 use super::{Options, Stdio};
 use crate::child::{VARIABLE, Way};
 use crate::error::{Error, Kind};
+use crate::lifelines;
 use crate::sys::launch::{self, Program, Source, Step};
 use crate::sys::{auxv, fd, socket};
 use crate::wire::frame::{self, Outgoing};
@@ -41,7 +42,6 @@ pub(super) struct Started {
     pub(super) pid: u32,
     pub(super) pidfd: OwnedFd,
     pub(super) socket: OwnedFd,
-    pub(super) lifeline: OwnedFd,
     /// The parent's ends of standard streams that are pipes.
     pub(super) pipes: [Option<OwnedFd>; 3],
     /// To be sent.
@@ -54,7 +54,13 @@ pub(super) enum Failure {
     Loader { loader: String, program: String },
 }
 
-pub(super) fn start(way: Way, mut order: Order, options: &Options) -> Result<Started, Failure> {
+/// The lifeline is left under this serial number, also if the start fails.
+pub(super) fn start(
+    serial: u64,
+    way: Way,
+    mut order: Order,
+    options: &Options,
+) -> Result<Started, Failure> {
     if let Some((loader, program)) = loader() {
         return Err(Failure::Loader {
             loader: loader.clone(),
@@ -63,7 +69,8 @@ pub(super) fn start(way: Way, mut order: Order, options: &Options) -> Result<Sta
     }
     let resources = |what| move |error| Failure::Resources(what, error);
     let (ours, theirs) = socket::pair().map_err(resources("making its socket"))?;
-    let (pulse, lifeline) = fd::pipe().map_err(resources("making its lifeline"))?;
+    socket::refuse_fds(ours.as_fd());
+    let pulse = lifelines::open(serial).map_err(resources("making its lifeline"))?;
     let inode = nix::sys::stat::fstat(&theirs)
         .map_err(|error| Failure::Resources("making its socket", error.into()))?
         .st_ino;
@@ -111,8 +118,7 @@ pub(super) fn start(way: Way, mut order: Order, options: &Options) -> Result<Sta
     let directory = directory
         .transpose()
         .map_err(|_| invalid("its directory has a NUL in its name"))?;
-    let environment = environment(variable, &options.environment)
-        .map_err(|()| invalid("a variable of its environment has a NUL, or an = in its name"))?;
+    let environment = environment(variable, &options.environment).map_err(invalid)?;
     let own = [theirs.as_raw_fd(), pulse.as_raw_fd()];
     let stream = |stream: &Opened| match stream {
         Opened::Inherit => Source::Inherit,
@@ -139,7 +145,6 @@ pub(super) fn start(way: Way, mut order: Order, options: &Options) -> Result<Sta
         pid: launched.pid,
         pidfd: launched.pidfd,
         socket: ours,
-        lifeline,
         pipes,
         order,
     })
@@ -170,11 +175,19 @@ fn arguments(way: Way) -> Vec<CString> {
         .collect()
 }
 
-/// This process's environment at the moment, with what the call says.
+/// This process's environment at the moment, with what the call says; or what is wrong with that.
 fn environment(
     variable: String,
     changes: &[(OsString, Option<OsString>)],
-) -> Result<Vec<CString>, ()> {
+) -> Result<Vec<CString>, &'static str> {
+    const MALFORMED: &str = "a variable of its environment has a NUL, or an = in its name";
+    // The child would believe the first of two, not know that it is one, and run `main`.
+    if changes.iter().any(|(name, _)| name == VARIABLE) {
+        return Err(
+            "the variable OFFSPRING_CHILD can't be set or removed, offspring itself sets it for \
+             each child",
+        );
+    }
     let join = |name: OsString, value: &OsStr| {
         let mut pair = name.into_vec();
         pair.push(b'=');
@@ -186,7 +199,7 @@ fn environment(
     let mut pairs: Vec<_> = inherited.map(|(name, value)| join(name, &value)).collect();
     for (index, (name, value)) in changes.iter().enumerate() {
         if name.is_empty() || name.as_bytes().contains(&b'=') {
-            return Err(());
+            return Err(MALFORMED);
         }
         let is_last = changes[index + 1..].iter().all(|(later, _)| later != name);
         if let (true, Some(value)) = (is_last, value) {
@@ -196,7 +209,7 @@ fn environment(
     pairs.push(variable.into_bytes());
     pairs
         .into_iter()
-        .map(|pair| CString::new(pair).map_err(|_| ()))
+        .map(|pair| CString::new(pair).map_err(|_| MALFORMED))
         .collect()
 }
 
@@ -211,18 +224,64 @@ fn find_loader() -> Option<(String, String)> {
     let executed = std::fs::read_link("/proc/self/exe").ok()?;
     let maps = std::fs::read("/proc/self/maps").ok()?;
     let own = auxv::program_headers();
-    // Lines of `start-end permissions offset device inode path`: proc_pid_maps(5).
-    let line = maps.split(|byte| *byte == b'\n').find(|line| {
-        let range = line.split(|byte| *byte == b' ').next().unwrap_or_default();
-        let mut ends = range.split(|byte| *byte == b'-').map(|end| {
-            usize::from_str_radix(std::str::from_utf8(end).unwrap_or_default(), 16)
-        });
-        matches!((ends.next(), ends.next()), (Some(Ok(start)), Some(Ok(end))) if (start..end).contains(&own))
-    })?;
-    let path = &line[line.iter().position(|byte| *byte == b'/')?..];
+    let mapping = maps
+        .split(|byte| *byte == b'\n')
+        .filter_map(Mapping::parse)
+        .find(|mapping| mapping.addresses.contains(&own))?;
+    // Its path may change between the two looks, and its device and inode are not told alike by
+    // all file systems, but a program that is the loader has neither in common with it.
+    if mapping.path == escaped(&executed) || is_executed(&mapping) {
+        return None;
+    }
     let text = |path: &OsStr| path.to_string_lossy().into_owned();
-    (path != executed.as_os_str().as_bytes())
-        .then(|| (text(executed.as_os_str()), text(OsStr::from_bytes(path))))
+    Some((
+        text(executed.as_os_str()),
+        text(OsStr::from_bytes(mapping.path)),
+    ))
+}
+
+/// A line of `/proc/self/maps` about a file, `start-end permissions offset device inode path`:
+/// proc_pid_maps(5).
+struct Mapping<'a> {
+    addresses: std::ops::Range<usize>,
+    /// Major and minor number.
+    device: (u64, u64),
+    inode: u64,
+    /// As [`escaped`] gives it.
+    path: &'a [u8],
+}
+
+impl<'a> Mapping<'a> {
+    fn parse(line: &'a [u8]) -> Option<Self> {
+        let (fields, path) = line.split_at(line.iter().position(|byte| *byte == b'/')?);
+        let mut fields = std::str::from_utf8(fields).ok()?.split_ascii_whitespace();
+        let (start, end) = fields.next()?.split_once('-')?;
+        let (major, minor) = fields.nth(2)?.split_once(':')?;
+        let number = |text| u64::from_str_radix(text, 16).ok();
+        Some(Self {
+            addresses: number(start)? as usize..number(end)? as usize,
+            device: (number(major)?, number(minor)?),
+            inode: fields.next()?.parse().ok()?,
+            path,
+        })
+    }
+}
+
+/// A path as the kernel writes it to `/proc/self/maps`. This way round it is certain: a path may
+/// hold the escape itself, which stays as it is.
+fn escaped(path: &Path) -> Vec<u8> {
+    let bytes = path.as_os_str().as_bytes();
+    let lines: Vec<_> = bytes.split(|byte| *byte == b'\n').collect();
+    lines.join(&b"\\012"[..])
+}
+
+/// Whether what is mapped is by its device and inode what `/proc/self/exe` is.
+fn is_executed(mapping: &Mapping<'_>) -> bool {
+    use nix::sys::stat::{major, minor, stat};
+    stat(PROGRAM).is_ok_and(|file| {
+        (major(file.st_dev), minor(file.st_dev), file.st_ino)
+            == (mapping.device.0, mapping.device.1, mapping.inode)
+    })
 }
 
 impl Failure {
@@ -232,6 +291,11 @@ impl Failure {
             Self::Loader { loader, program } => Error::new(Kind::Loader { loader, program }),
             Self::Launch(launch::Failure { step, error }) => {
                 let what = match step {
+                    Step::List => {
+                        "listing in /proc/self/fd what to close in it (as close_range(2) is \
+                         missing or refused)"
+                            .to_owned()
+                    }
                     Step::Clone => "creating it".to_owned(),
                     Step::Stdio => "arranging its standard streams".to_owned(),
                     Step::Keep => "keeping a descriptor open for it".to_owned(),

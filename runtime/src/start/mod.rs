@@ -10,7 +10,9 @@ use crate::child::{Way, way};
 use crate::ending;
 use crate::error::{Error, Kind, Result};
 use crate::fault;
+use crate::lifelines;
 use crate::process::child::{Child, Ends, Name};
+use crate::process::output::Pipes;
 use crate::process::{Process, current};
 use crate::reaper;
 use crate::registry::{Entry, check_unique};
@@ -79,8 +81,8 @@ pub(crate) fn start<T>(
     options: Options,
     decode: Decode<T>,
 ) -> Result<Process<T>> {
-    let Begun { child, pipes, .. } = begin(function, arguments, options, false)?;
-    Ok(Process::new(child, decode, pipes))
+    let Begun { child, .. } = begin(function, arguments, options, false)?;
+    Ok(Process::new(child, decode))
 }
 
 /// Starts a worker of a pool, which is not told to whom its answers go: the pool reads them.
@@ -116,7 +118,6 @@ static WORKER: Entry = Entry {
 pub(crate) struct Begun {
     pub(crate) child: Arc<Child>,
     pub(crate) socket: Arc<OwnedFd>,
-    pub(crate) pipes: [Option<OwnedFd>; 3],
 }
 
 fn begin(
@@ -161,30 +162,30 @@ fn begin(
         daemon: order.daemon,
         function: function.name,
     };
-    let started = exec::start(way, order, &options)
-        .map_err(|failure| failure.into_error(function.name, options.directory.as_deref()))?;
+    let serial = reaper::next_serial();
+    let started = exec::start(serial, way, order, &options).map_err(|failure| {
+        lifelines::release(serial);
+        failure.into_error(function.name, options.directory.as_deref())
+    })?;
     fault::point("parent-launched");
     let socket = Arc::new(started.socket);
     let ends = Ends {
         pidfd: started.pidfd,
         socket: (!worker).then(|| socket.clone()),
+        pipes: Pipes::new(started.pipes),
     };
-    let child = Arc::new(Child::new(reaper::next_serial(), started.pid, name, ends));
+    let child = Arc::new(Child::new(serial, started.pid, name, ends));
     if worker {
         child.attend_for_good();
     }
-    reaper::remember(&child, started.lifeline, deadline.flatten());
+    reaper::remember(&child, deadline.flatten());
     if let Err(error) = deliver(&child, &socket, [started.order, arguments]) {
         // It would wait for the rest for ever. That it can't be killed can't be helped.
         let _ = child.signal(libc::SIGKILL);
         return Err(start("sending its arguments")(error));
     }
     fault::point("parent-delivered");
-    Ok(Begun {
-        child,
-        socket,
-        pipes: started.pipes,
-    })
+    Ok(Begun { child, socket })
 }
 
 /// Sends frames to a child, however large they are, as long as it lives.

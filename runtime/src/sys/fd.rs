@@ -8,12 +8,30 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 /// The same open file under a number of 3 or more, so that a parent whose standard descriptors
 /// are closed doesn't lend ours to `println!`.
 pub(crate) fn above_stdio(fd: OwnedFd) -> io::Result<OwnedFd> {
+    lift_above_stdio(fd).map_err(|(_, error)| error)
+}
+
+/// [`above_stdio`], which on failure gives the descriptor back.
+pub(crate) fn lift_above_stdio(fd: OwnedFd) -> Result<OwnedFd, (OwnedFd, io::Error)> {
     if fd.as_raw_fd() > 2 {
         return Ok(fd);
     }
-    let number = fcntl(&fd, FcntlArg::F_DUPFD_CLOEXEC(3))?;
-    // SAFETY: fcntl has just made this descriptor, for us alone.
-    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+    match fcntl(&fd, FcntlArg::F_DUPFD_CLOEXEC(3)) {
+        // SAFETY: fcntl has just made this descriptor, for us alone.
+        Ok(number) => Ok(unsafe { OwnedFd::from_raw_fd(number) }),
+        Err(error) => Err((fd, error.into())),
+    }
+}
+
+/// How many bytes can be read from a pipe at the moment: ioctl_pipe(2).
+pub(crate) fn available(pipe: impl AsFd) -> io::Result<usize> {
+    let mut count: libc::c_int = 0;
+    // SAFETY: FIONREAD writes one int, for which there is room.
+    let result = unsafe { libc::ioctl(pipe.as_fd().as_raw_fd(), libc::FIONREAD, &raw mut count) };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(usize::try_from(count).unwrap_or(0))
 }
 
 /// A pipe: its read end, its write end.

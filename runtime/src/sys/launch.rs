@@ -9,7 +9,7 @@
 
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, SigmaskHow, pthread_sigmask};
-use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::ffi::{CStr, CString, OsString, c_char, c_int, c_ulong, c_void};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, FromRawFd, OwnedFd, RawFd};
@@ -52,6 +52,8 @@ pub(crate) struct Failure {
 /// What failed at a start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
+    /// Of the descriptors to close, which is needed only where close_range(2) is missing.
+    List,
     Clone,
     Stdio,
     Keep,
@@ -69,28 +71,30 @@ struct Shared<'a> {
     environment: *const *const c_char,
     stdio: [Source; 3],
     keep: &'a [RawFd],
-    /// To be closed one by one where close_range(2) is missing.
-    strays: &'a [RawFd],
+    strays: Strays<'a>,
     directory: *const c_char,
     failed: Option<(Step, c_int)>,
+}
+
+/// How to close what the child isn't to have.
+#[derive(Clone, Copy)]
+enum Strays<'a> {
+    /// By close_range(2).
+    Ranges,
+    /// One by one, of these.
+    Listed(&'a [RawFd]),
 }
 
 /// Starts `program`. On success it is running (or has ended already); on failure no process is
 /// left.
 pub(crate) fn launch(program: &Program<'_>) -> Result<Launched, Failure> {
-    let fail = |step| {
-        move |error: Errno| Failure {
-            step,
-            error: error.into(),
-        }
-    };
     let mut keep = program.keep.clone();
     keep.sort_unstable();
     keep.dedup();
-    let strays = if has_close_range() {
-        Vec::new()
+    let listed = if has_close_range() {
+        None
     } else {
-        open_fds()
+        Some(open_fds().map_err(failed(Step::List))?)
     };
     let arguments = pointers(program.arguments);
     let environment = pointers(program.environment);
@@ -100,7 +104,7 @@ pub(crate) fn launch(program: &Program<'_>) -> Result<Launched, Failure> {
         environment: environment.as_ptr(),
         stdio: program.stdio,
         keep: &keep,
-        strays: &strays,
+        strays: listed.as_deref().map_or(Strays::Ranges, Strays::Listed),
         directory: program.directory.map_or(ptr::null(), CStr::as_ptr),
         failed: None,
     };
@@ -114,7 +118,7 @@ pub(crate) fn launch(program: &Program<'_>) -> Result<Launched, Failure> {
         Some(&SigSet::all()),
         Some(&mut mask),
     )
-    .map_err(fail(Step::Clone))?;
+    .map_err(failed(Step::Clone))?;
     // SAFETY: the child runs `become_program` on a stack of its own, which like `shared` outlives
     // its use of them: CLONE_VFORK holds this thread until the child has executed or ended. The
     // kernel writes the descriptor to `pidfd`.
@@ -128,29 +132,41 @@ pub(crate) fn launch(program: &Program<'_>) -> Result<Launched, Failure> {
         )
     });
     let unmasked = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&mask), None);
-    let pid = pid.map_err(fail(Step::Clone))?;
+    let pid = pid.map_err(failed(Step::Clone))?;
     debug_assert!(unmasked.is_ok());
 
     // SAFETY: the kernel has just made this descriptor (close-on-exec), for us alone.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-    let pidfd = super::fd::above_stdio(pidfd).map_err(|error| Failure {
-        step: Step::Clone,
-        error,
-    })?;
     // SAFETY: `shared` was written by the child, behind the compiler's back.
-    let failed = unsafe { ptr::read_volatile(&raw const shared.failed) };
-    if let Some((step, number)) = failed {
+    let failure = unsafe { ptr::read_volatile(&raw const shared.failed) };
+    if let Some((step, number)) = failure {
         // Its status says nothing more; that it can't be told (SIGCHLD ignored) doesn't matter.
         let _ = super::pidfd::reap_blocking(pidfd.as_fd());
-        return Err(Failure {
-            step,
-            error: io::Error::from_raw_os_error(number),
-        });
+        return Err(failed(step)(Errno::from_raw(number)));
     }
+    let pidfd = super::fd::lift_above_stdio(pidfd).map_err(|(pidfd, error)| {
+        kill_and_reap(&pidfd);
+        failed(Step::Clone)(error)
+    })?;
     Ok(Launched {
         pid: pid as u32,
         pidfd,
     })
+}
+
+fn failed<E: Into<io::Error>>(step: Step) -> impl FnOnce(E) -> Failure {
+    move |error| Failure {
+        step,
+        error: error.into(),
+    }
+}
+
+/// Leaves nothing of a program that has started, but that nobody will be told of.
+fn kill_and_reap(pidfd: &OwnedFd) {
+    // Without the signal it might not end before its parent does, which would wait for it here.
+    if super::pidfd::send_signal(pidfd.as_fd(), libc::SIGKILL).is_ok() {
+        let _ = super::pidfd::reap_blocking(pidfd.as_fd());
+    }
 }
 
 fn pointers(strings: &[CString]) -> Vec<*const c_char> {
@@ -169,12 +185,12 @@ fn has_close_range() -> bool {
     *HAS.get_or_init(|| unsafe { close_range(c_int::MAX as u32, c_int::MAX as u32) == 0 })
 }
 
-fn open_fds() -> Vec<RawFd> {
-    let Ok(entries) = std::fs::read_dir("/proc/self/fd") else {
-        return Vec::new();
-    };
-    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    names.filter_map(|name| name.parse().ok()).collect()
+/// Those of this process, and the one that lists them.
+fn open_fds() -> io::Result<Vec<RawFd>> {
+    let number = |name: OsString| name.to_str().and_then(|name| name.parse().ok());
+    std::fs::read_dir("/proc/self/fd")?
+        .map(|entry| number(entry?.file_name()).ok_or_else(|| io::ErrorKind::InvalidData.into()))
+        .collect()
 }
 
 /// # Safety
@@ -226,22 +242,52 @@ unsafe fn prepare_and_execute(shared: &Shared<'_>) -> Step {
 
 /// Before signals are let in again: handlers are the parent's code, and would run in its memory.
 unsafe fn reset_signal_handlers() {
+    static DEFAULT: KernelAction = KernelAction::of(libc::SIG_DFL);
     for signal in 1..=64 {
-        let mut action = MaybeUninit::<libc::sigaction>::uninit();
-        // SAFETY: reads and sets dispositions of the child, which it shares with nobody. Numbers
-        // that the C library keeps for itself are refused.
+        let mut action = DEFAULT;
+        // SAFETY: reads and sets dispositions of the child, which it shares with nobody. SIGKILL's
+        // and SIGSTOP's can be read, and are never a handler.
         unsafe {
-            if libc::sigaction(signal, ptr::null(), action.as_mut_ptr()) != 0 {
-                continue;
-            }
-            let handler = action.assume_init_ref().sa_sigaction;
-            if handler != libc::SIG_DFL && handler != libc::SIG_IGN {
-                let mut default: libc::sigaction = std::mem::zeroed();
-                default.sa_sigaction = libc::SIG_DFL;
-                libc::sigaction(signal, &raw const default, ptr::null_mut());
+            if rt_sigaction(signal, ptr::null(), &raw mut action) == 0
+                && action.handler != libc::SIG_DFL
+                && action.handler != libc::SIG_IGN
+            {
+                rt_sigaction(signal, &raw const DEFAULT, ptr::null_mut());
             }
         }
     }
+}
+
+/// The kernel's `struct sigaction`, which is not the C library's. It is of this layout on x86-64 and
+/// on AArch64; where there is no restorer, the mask comes sooner and the end is room.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct KernelAction {
+    handler: libc::sighandler_t,
+    flags: c_ulong,
+    restorer: usize,
+    mask: u64,
+}
+
+impl KernelAction {
+    const fn of(handler: libc::sighandler_t) -> Self {
+        Self {
+            handler,
+            flags: 0,
+            restorer: 0,
+            mask: 0,
+        }
+    }
+}
+
+/// rt_sigaction(2) itself: the C library's function may take a lock (musl's does for SIGABRT),
+/// which in memory shared with the parent another thread may hold, or be kept from getting.
+///
+/// # Safety
+/// The pointers are null or valid; a handler that is set must be one.
+unsafe fn rt_sigaction(signal: c_int, new: *const KernelAction, old: *mut KernelAction) -> i64 {
+    // SAFETY: as the caller promises. The size is that of the kernel's signal set.
+    unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, new, old, size_of::<u64>()) }
 }
 
 unsafe fn arrange_stdio(stdio: [Source; 3]) -> bool {
@@ -288,23 +334,26 @@ unsafe fn arrange_stdio(stdio: [Source; 3]) -> bool {
 
 /// Closes everything from 3 on that isn't kept.
 unsafe fn close_strays(shared: &Shared<'_>) {
-    if shared.strays.is_empty() {
-        let mut first = 3;
-        for &fd in shared.keep {
-            let fd = fd as u32;
-            if fd > first {
-                // SAFETY: the child's own table, and it will use none of these.
-                unsafe { close_range(first, fd - 1) };
+    match shared.strays {
+        Strays::Ranges => {
+            let mut first = 3;
+            for &fd in shared.keep {
+                let fd = fd as u32;
+                if fd > first {
+                    // SAFETY: the child's own table, and it will use none of these.
+                    unsafe { close_range(first, fd - 1) };
+                }
+                first = first.max(fd + 1);
             }
-            first = first.max(fd + 1);
+            // SAFETY: as above.
+            unsafe { close_range(first, u32::MAX) };
         }
-        // SAFETY: as above.
-        unsafe { close_range(first, u32::MAX) };
-    } else {
-        for &fd in shared.strays {
-            if fd > 2 && !shared.keep.contains(&fd) {
-                // SAFETY: as above.
-                unsafe { libc::close(fd) };
+        Strays::Listed(fds) => {
+            for &fd in fds {
+                if fd > 2 && !shared.keep.contains(&fd) {
+                    // SAFETY: as above.
+                    unsafe { libc::close(fd) };
+                }
             }
         }
     }

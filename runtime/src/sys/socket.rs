@@ -19,6 +19,26 @@ pub(crate) fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok((super::fd::above_stdio(a)?, super::fd::above_stdio(b)?))
 }
 
+/// Refuses descriptors: who sends some through the other end gets an error. The last close of one may
+/// block, for as long as its owner likes.
+///
+/// `SO_PASSRIGHTS`, Linux 6.16. Before that, those that come are closed by the kernel as they are
+/// read past.
+pub(crate) fn refuse_fds(socket: BorrowedFd<'_>) {
+    const SO_PASSRIGHTS: libc::c_int = 83;
+    let no: libc::c_int = 0;
+    // SAFETY: the value is as long as it is said to be. An older kernel knows no such option.
+    unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            SO_PASSRIGHTS,
+            (&raw const no).cast(),
+            size_of_val(&no) as libc::socklen_t,
+        );
+    }
+}
+
 /// The process that made the socket pair.
 pub(crate) fn peer_pid(socket: BorrowedFd<'_>) -> io::Result<i32> {
     Ok(getsockopt(&socket, sockopt::PeerCredentials)?.pid())
@@ -47,19 +67,18 @@ pub(crate) fn send(
     )?)
 }
 
-/// Reads at most `most` bytes into `buffer`, right where they are to stay; 0 is the end.
+/// Reads into what is spare of `buffer`, right where the bytes are to stay; 0 is the end.
 ///
 /// Descriptors that the peer sent with these bytes are closed by the kernel.
 pub(crate) fn receive_into(
     socket: BorrowedFd<'_>,
     buffer: &mut Buffer,
-    most: usize,
     wait: bool,
 ) -> io::Result<usize> {
     let spare = buffer.spare();
-    let most = most.min(spare.len());
+    let most = spare.len();
     let flags = if wait { 0 } else { libc::MSG_DONTWAIT };
-    // SAFETY: the kernel writes at most `most` bytes to `spare`, which is ours alone.
+    // SAFETY: the kernel writes at most so many bytes to `spare`, which is ours alone.
     let read = unsafe { libc::recv(socket.as_raw_fd(), spare.as_mut_ptr().cast(), most, flags) };
     let read = usize::try_from(read).map_err(|_| io::Error::last_os_error())?;
     // SAFETY: the kernel has written so many bytes, at the start of `spare`.

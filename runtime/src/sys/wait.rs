@@ -20,6 +20,10 @@ impl Deadline {
         Self(Instant::now().checked_add(time))
     }
 
+    pub(crate) fn has_passed(self) -> bool {
+        self.remaining().is_some_and(|left| left.is_zero())
+    }
+
     pub(crate) fn remaining(self) -> Option<Duration> {
         self.0
             .map(|end| end.saturating_duration_since(Instant::now()))

@@ -22,8 +22,12 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 const MAGIC: [u8; 4] = *b"ofs1";
 const HEAD: usize = 24;
 const ROW: usize = 16;
-/// Bulk runs are at least a page, so that this many are 4 GiB.
+/// A bulk run has at least this many bytes, so that a frame has few for its size.
+const MIN_RUN: u64 = crate::wire::codec::BULK_FROM as u64;
+/// So many are 4 GiB at least.
 const MAX_RUNS: u32 = 1 << 20;
+/// How often one call reads from a socket that never runs dry.
+const TURNS: usize = 256;
 /// How many parts one system call takes at most (`IOV_MAX` is 1024).
 const MAX_PARTS: usize = 64;
 
@@ -84,7 +88,10 @@ pub(crate) const fn empty(kind: Kind) -> [u8; HEAD] {
 pub(crate) struct Outgoing<'a> {
     head: Vec<u8>,
     message: Message<'a>,
-    sent: usize,
+    /// The part that is to be sent next: 0 is the head, 1 the body, then come the bulk runs.
+    part: usize,
+    /// How much of it is sent.
+    offset: usize,
 }
 
 impl<'a> Outgoing<'a> {
@@ -112,7 +119,8 @@ impl<'a> Outgoing<'a> {
         Ok(Self {
             head,
             message,
-            sent: 0,
+            part: 0,
+            offset: 0,
         })
     }
 
@@ -124,13 +132,10 @@ impl<'a> Outgoing<'a> {
             if parts.is_empty() {
                 return Ok(true);
             }
-            let fds = if self.sent == 0 {
-                &self.message.fds[..]
-            } else {
-                &[]
-            };
+            let is_first = (self.part, self.offset) == (0, 0);
+            let fds = if is_first { &self.message.fds[..] } else { &[] };
             match socket::send(socket, &parts, fds, wait) {
-                Ok(count) => self.sent += count,
+                Ok(count) => self.skip(count),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 Err(error) => return Err(error),
@@ -148,18 +153,34 @@ impl<'a> Outgoing<'a> {
         assert!(sent.is_ok(), "{sent:?}");
     }
 
+    fn bytes_of(&self, part: usize) -> Option<&[u8]> {
+        match part {
+            0 => Some(&self.head),
+            1 => Some(&self.message.body),
+            _ => self.message.bulk.get(part - 2).map(Bulk::bytes),
+        }
+    }
+
     fn unsent(&self) -> Vec<IoSlice<'_>> {
-        let runs = self.message.bulk.iter().map(Bulk::bytes);
-        let all = [&self.head[..], &self.message.body[..]]
-            .into_iter()
-            .chain(runs);
-        let mut skip = self.sent;
-        let rest = all.filter_map(|part| {
-            let skipped = skip.min(part.len());
-            skip -= skipped;
-            (skipped < part.len()).then(|| IoSlice::new(&part[skipped..]))
-        });
-        rest.take(MAX_PARTS).collect()
+        let mut offset = self.offset;
+        let parts = (self.part..).map_while(|part| self.bytes_of(part));
+        let rest = parts.map(|bytes| &bytes[std::mem::take(&mut offset)..]);
+        let rest = rest.filter(|bytes| !bytes.is_empty());
+        rest.take(MAX_PARTS).map(IoSlice::new).collect()
+    }
+
+    /// So many bytes more are sent.
+    fn skip(&mut self, mut count: usize) {
+        while let Some(bytes) = self.bytes_of(self.part) {
+            let left = bytes.len() - self.offset;
+            if count < left {
+                self.offset += count;
+                return;
+            }
+            count -= left;
+            self.part += 1;
+            self.offset = 0;
+        }
     }
 }
 
@@ -168,8 +189,8 @@ pub(crate) struct Incoming {
     head: Vec<u8>,
     kind: Option<Kind>,
     parts: Vec<Buffer>,
-    /// Bytes that each of `parts` is to have.
-    wanted: Vec<usize>,
+    /// The first of them that isn't full.
+    current: usize,
     fds: Vec<OwnedFd>,
     limit: u64,
     accept_fds: bool,
@@ -208,32 +229,44 @@ impl Incoming {
             head: Vec::with_capacity(HEAD),
             kind: None,
             parts: Vec::new(),
-            wanted: Vec::new(),
+            current: 0,
             fds: Vec::new(),
             limit,
             accept_fds,
         }
     }
 
-    /// Reads on. After `Complete` or an error it must not be called again.
+    /// Reads on: all that is there, or without `wait` so much that others have their turn, too. After
+    /// `Complete` or an error it must not be called again.
     pub(crate) fn receive(
         &mut self,
         socket: BorrowedFd<'_>,
         wait: bool,
     ) -> Result<Progress, FrameError> {
+        let mut turns = if wait { usize::MAX } else { TURNS };
         loop {
             let kind = match self.kind {
                 Some(kind) => kind,
-                None => match self.receive_head(socket, wait)? {
+                None => match self.receive_head(socket, wait, &mut turns)? {
                     Some(kind) => kind,
                     None => return Ok(Progress::Pending),
                 },
             };
-            let mut parts = self.parts.iter_mut().zip(&self.wanted);
-            let Some(part) = parts.find(|(part, wanted)| part.len_bytes() < **wanted) else {
+            while self
+                .parts
+                .get_mut(self.current)
+                .is_some_and(|part| part.spare().is_empty())
+            {
+                self.current += 1;
+            }
+            let Some(part) = self.parts.get_mut(self.current) else {
                 return Ok(Progress::Complete(kind, self.finish()));
             };
-            match socket::receive_into(socket, part.0, part.1 - part.0.len_bytes(), wait) {
+            if turns == 0 {
+                return Ok(Progress::Pending);
+            }
+            turns -= 1;
+            match socket::receive_into(socket, part, wait) {
                 Ok(0) => return Err(FrameError::Ended(true)),
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -249,12 +282,17 @@ impl Incoming {
         &mut self,
         socket: BorrowedFd<'_>,
         wait: bool,
+        turns: &mut usize,
     ) -> Result<Option<Kind>, FrameError> {
         loop {
             let wanted = self.head_len()?;
             if self.head.len() == wanted {
                 return self.parse_head().map(Some);
             }
+            if *turns == 0 {
+                return Ok(None);
+            }
+            *turns -= 1;
             let start = self.head.len();
             let mut piece = [0; 1024];
             let piece = &mut piece[..(wanted - start).min(1024)];
@@ -296,7 +334,11 @@ impl Incoming {
         for row in self.head[HEAD..].chunks_exact(ROW) {
             let element =
                 Element::from_wire(row[0]).ok_or(FrameError::Corrupt("unknown element"))?;
-            runs.push((element, u64::from_le_bytes(array(row, 8))));
+            let count = u64::from_le_bytes(array(row, 8));
+            if count.saturating_mul(element.width() as u64) < MIN_RUN {
+                return Err(FrameError::Corrupt("a bulk run is too short"));
+            }
+            runs.push((element, count));
         }
         let sizes = runs
             .iter()
@@ -320,7 +362,6 @@ impl Incoming {
             let buffer = room.and_then(|room| Buffer::with_capacity(*element, room).ok());
             self.parts
                 .push(buffer.ok_or(FrameError::OutOfMemory { bytes: size })?);
-            self.wanted.push(size as usize);
         }
         self.kind = Some(kind);
         Ok(kind)

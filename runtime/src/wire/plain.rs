@@ -126,11 +126,6 @@ impl Buffer {
         Some(buffer)
     }
 
-    /// The number of bytes filled so far.
-    pub(crate) fn len_bytes(&self) -> usize {
-        self.filled
-    }
-
     /// The bytes that have not been filled yet; empty once the buffer is complete.
     pub(crate) fn spare(&mut self) -> &mut [MaybeUninit<u8>] {
         // SAFETY: `filled` is at most `wanted`, which is how long the memory is; nobody else can reach
@@ -223,7 +218,7 @@ mod tests {
             fill(&mut buffer, piece);
         }
         assert!(buffer.spare().is_empty());
-        assert_eq!(buffer.len_bytes(), 24);
+        assert_eq!(buffer.filled, 24);
         let back = buffer.into_vec::<f64>().unwrap();
         assert_eq!(back.map_bits(), numbers.to_vec().map_bits());
     }
@@ -242,7 +237,7 @@ mod tests {
     fn half_an_element_stays_hidden() {
         let mut buffer = Buffer::with_capacity(Element::U32, 4).unwrap();
         fill(&mut buffer, &[1, 0, 0, 0, 2, 0]);
-        assert_eq!(buffer.len_bytes(), 6);
+        assert_eq!(buffer.filled, 6);
         assert_eq!(buffer.spare().len(), 10);
         assert_eq!(
             buffer.into_vec::<u32>(),

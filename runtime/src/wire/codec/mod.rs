@@ -71,4 +71,4 @@ type Result<T, E = CodecError> = std::result::Result<T, E>;
 const MAX_DEPTH: usize = 256;
 
 /// From how many bytes on plain data is not copied. Below, the copy is cheaper than the care.
-const BULK_FROM: usize = 4096;
+pub(crate) const BULK_FROM: usize = 4096;
