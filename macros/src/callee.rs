@@ -49,10 +49,28 @@ pub(crate) fn parse(which: Macro, input: ParseStream<'_>) -> Result<Path> {
         );
         return Err(input.error(message));
     }
+    if input.peek(Token![.]) && !input.peek(Token![..]) {
+        return Err(input.error(
+            "a method cannot be spawned: write a #[subprocess] function that takes the value",
+        ));
+    }
     if input.peek(Token![!]) {
         return Err(input.error("a macro cannot run in a child process: name a function"));
     }
     Ok(path)
+}
+
+/// The path such that a name by itself never means a local variable: rustc would find it in the way of
+/// each constant that the call is made of, and complain about each.
+pub(crate) fn items_only(path: &Path) -> Path {
+    let mut path = path.clone();
+    if path.get_ident().is_some()
+        && let Some(segment) = path.segments.first_mut()
+    {
+        let span = Span::mixed_site().located_at(segment.ident.span());
+        segment.ident.set_span(span);
+    }
+    path
 }
 
 /// What is no path at all.

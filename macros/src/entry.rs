@@ -3,7 +3,7 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
-use syn::{Attribute, Error, ItemFn, Result};
+use syn::{AttrStyle, Attribute, Block, Error, ItemFn, Result, Stmt};
 
 use crate::attr::Options;
 
@@ -79,14 +79,28 @@ fn enter_before(
         block,
         ..
     } = item;
+    let (inner, attrs): (Vec<_>, Vec<_>) = attrs
+        .iter()
+        .partition(|attr| matches!(attr.style, AttrStyle::Inner(_)));
     if sig.asyncness.is_none() {
+        // Its statements and not the block: that would be braces for nothing around one expression.
+        // Items stay in front, where they belong to those who lint.
+        let is_item = |statement: &&Stmt| matches!(statement, Stmt::Item(_));
+        let items = block.stmts.iter().take_while(is_item);
+        let statements = block.stmts.iter().skip_while(is_item);
+        let body = in_braces(
+            block,
+            quote! {
+                #(#inner)*
+                #(#items)*
+                #enter;
+                #(#statements)*
+            },
+        );
         return quote_spanned! {Span::mixed_site()=>
             #(#attrs)*
             #test
-            #vis #sig {
-                #enter;
-                #block
-            }
+            #vis #sig #body
         };
     }
     let mut outer = sig.clone();
@@ -96,6 +110,7 @@ fn enter_before(
             #(#attrs)*
             #test
             #vis #outer {
+                #(#inner)*
                 #enter;
                 #block_on(async move #block)
             }
@@ -103,20 +118,31 @@ fn enter_before(
     }
     // A runtime's attribute is among those below ours. It makes threads, and the child must not come
     // in among them: so it goes to a function inside of a plain one.
-    let (outside, inside): (Vec<_>, Vec<_>) = attrs.iter().partition(|attr| is_outside(attr));
+    let (outside, inside): (Vec<_>, Vec<_>) = attrs.into_iter().partition(|attr| is_outside(attr));
     let name = &sig.ident;
+    let statements = &block.stmts;
+    let body = in_braces(block, quote!(#(#inner)* #(#statements)*));
     quote_spanned! {Span::mixed_site()=>
         #(#outside)*
         #test
         #[allow(unnameable_test_items)]
         #vis #outer {
             #(#inside)*
-            #sig #block
+            #sig #body
 
             #enter;
             #name()
         }
     }
+}
+
+/// Between the braces of the user's block, so that what is said of the function is shown there.
+fn in_braces(block: &Block, inside: TokenStream) -> TokenStream {
+    let mut body = TokenStream::new();
+    block
+        .brace_token
+        .surround(&mut body, |tokens| tokens.extend(inside));
+    body
 }
 
 /// Belongs to the test as the harness sees it, or to the item.

@@ -9,8 +9,8 @@
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
-use syn::Expr;
 use syn::ext::IdentExt;
+use syn::{Expr, UnOp};
 
 use crate::syntax::{Argument, Call, Macro};
 
@@ -111,6 +111,15 @@ fn without_parentheses(value: &Expr) -> TokenStream {
     }
 }
 
+/// `**value`
+fn is_starred(value: &Expr) -> bool {
+    let starred = |value: &Expr| match value {
+        Expr::Unary(unary) if matches!(unary.op, UnOp::Deref(_)) => Some(unary.expr.clone()),
+        _ => None,
+    };
+    starred(value).is_some_and(|value| starred(&value).is_some())
+}
+
 fn hole_name(index: usize) -> Ident {
     format_ident!("hole{index}", span = Span::mixed_site())
 }
@@ -184,7 +193,12 @@ fn parentheses(tokens: TokenStream, shown_at: Option<&TokenTree>) -> Group {
 }
 
 fn checks(call: &Call) -> TokenStream {
-    let Call { krate, callee, .. } = call;
+    let Call {
+        krate,
+        callee,
+        written,
+        ..
+    } = call;
     let count = call.positional.len();
     let names: Vec<_> = call
         .keywords
@@ -196,6 +210,9 @@ fn checks(call: &Call) -> TokenStream {
     let positional = call.positional.iter().enumerate().map(|(index, argument)| {
         let arguments = quote!(#signature, #index, #count);
         match argument {
+            Argument::Value(value) if is_starred(value) => {
+                check(krate, value, "starred", &arguments)
+            }
             Argument::Value(value) => check(krate, value, "positional", &arguments),
             Argument::Hole(hole) => check(krate, hole, "positional", &arguments),
         }
@@ -218,7 +235,7 @@ fn checks(call: &Call) -> TokenStream {
         .map(|map| check(krate, map, "map", &quote!(#signature)));
     let has_list = call.list.is_some();
     let arguments = quote!(#signature, #count, #has_list, &[#(#names),*]);
-    let complete = check(krate, callee, "complete", &arguments);
+    let complete = check(krate, written, "complete", &arguments);
     let hints = call
         .keywords
         .iter()
@@ -242,9 +259,12 @@ fn checks(call: &Call) -> TokenStream {
         #complete
         #[allow(unexpected_cfgs)]
         const _: () = {
-            // A keyword leads to its parameter.
+            // The callee leads to the function, and a keyword to its parameter.
             #[cfg(rust_analyzer)]
-            { #( let () = <#callee>::#hints; )* }
+            {
+                type __OffspringCallee = #written;
+                #( let () = <#written>::#hints; )*
+            }
         };
         #krate::__private::Checked
     }}

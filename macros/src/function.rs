@@ -11,7 +11,7 @@ use syn::{Expr, ExprLit, ItemFn, Lit, Path, Type};
 
 use crate::attr::Options;
 use crate::parameter::{Kind, Parameter};
-use crate::{invalid, signature, twin, types};
+use crate::{invalid, portable, signature, twin, types};
 
 pub(crate) fn expand(options: &Options, mut item: ItemFn) -> TokenStream {
     match signature::check(options, &mut item) {
@@ -25,7 +25,7 @@ fn describe(options: &Options, item: &ItemFn, parameters: &[Parameter]) -> Token
     let name = &item.sig.ident;
     let unraw = name.unraw().to_string();
     let output = types::output(&item.sig.output);
-    let portable_output = quote_spanned!(output.span()=> <#output as #krate::__private::Portable>);
+    let decode = portable::decode(krate, &output);
 
     let twin = twin::declare(item);
     let cfgs = twin::cfgs(&item.attrs);
@@ -36,7 +36,7 @@ fn describe(options: &Options, item: &ItemFn, parameters: &[Parameter]) -> Token
         .iter()
         .enumerate()
         .map(|(index, parameter)| slot(krate, name, index, parameter));
-    let run = run(options, item, parameters, &output, &portable_output);
+    let run = run(options, item, parameters, &output);
     let names = parameters.iter().map(|parameter| &parameter.name);
 
     quote! {
@@ -71,7 +71,7 @@ fn describe(options: &Options, item: &ItemFn, parameters: &[Parameter]) -> Token
                 fn decode(
                     answer: #krate::__private::Received,
                 ) -> #krate::__private::Result<#output, #krate::__private::CodecError> {
-                    #krate::__private::decode(answer, #portable_output::decode)
+                    #krate::__private::decode(answer, #decode)
                 }
             }
 
@@ -111,7 +111,7 @@ fn slot(krate: &Path, function: &Ident, index: usize, parameter: &Parameter) -> 
     let mut value = parameter.name.clone();
     value.set_span(span);
     let held = quote!(#krate::__private::Held);
-    let portable = parameter.portable(krate);
+    let encode = parameter.encode(krate);
     let accept = if types::is_text(element) {
         let owned = parameter.owned(krate);
         let bound = quote_spanned!(element.span()=> #krate::__private::Argument<#owned>);
@@ -129,13 +129,13 @@ fn slot(krate: &Path, function: &Ident, index: usize, parameter: &Parameter) -> 
                 self,
                 #value: &'__offspring #element,
             ) -> #held<&'__offspring #element> {
-                #held::new(#value, #portable::encode)
+                #held::new(#value, #encode)
             }
         }
     } else {
         quote_spanned! {span=>
             pub fn accept(self, #value: #element) -> #held<#element> {
-                #held::new(#value, #portable::encode)
+                #held::new(#value, #encode)
             }
         }
     };
@@ -149,13 +149,7 @@ fn slot(krate: &Path, function: &Ident, index: usize, parameter: &Parameter) -> 
 }
 
 /// What the child does.
-fn run(
-    options: &Options,
-    item: &ItemFn,
-    parameters: &[Parameter],
-    output: &Type,
-    portable_output: &TokenStream,
-) -> TokenStream {
+fn run(options: &Options, item: &ItemFn, parameters: &[Parameter], output: &Type) -> TokenStream {
     let krate = &options.krate;
     let name = &item.sig.ident;
     let locals: Vec<_> = (0..parameters.len())
@@ -175,6 +169,7 @@ fn run(
             _ => quote!(#local),
         });
     let call = quote!(#name(#(#passed),*));
+    let encode = portable::encode(krate, output);
     let call = match &options.block_on {
         Some(block_on) => quote!(#block_on(#call)),
         None => call,
@@ -187,7 +182,7 @@ fn run(
             invocation.complete()?;
             let output: #output = #call;
             let failed = #krate::__private::Outcome(&output).failed();
-            invocation.answer(&output, failed, #portable_output::encode)
+            invocation.answer(&output, failed, #encode)
         }
     }
 }
@@ -195,12 +190,12 @@ fn run(
 /// Decodes one parameter.
 fn take(krate: &Path, index: usize, parameter: &Parameter, local: &Ident) -> TokenStream {
     let name = parameter.name.unraw().to_string();
-    let portable = parameter.portable(krate);
+    let decode = parameter.decode(krate);
     let owned = parameter.owned(krate);
     let ty = &parameter.ty;
     let decoded = |method: &str| {
         let method = format_ident!("{method}", span = Span::mixed_site());
-        quote_spanned!(Span::mixed_site()=> invocation.#method(#index, #name, #portable::decode)?)
+        quote_spanned!(Span::mixed_site()=> invocation.#method(#index, #name, #decode)?)
     };
     match &parameter.kind {
         Kind::Required => {

@@ -12,6 +12,7 @@ mod function;
 mod invalid;
 mod keywords;
 mod parameter;
+mod portable;
 mod run_impl;
 mod signature;
 mod slips;
@@ -35,7 +36,8 @@ use syn::parse::Parser;
 /// Each parameter can be given by position or by name, and must be serializable:
 /// `serde::Serialize` and `serde::Deserialize`. It can be borrowed (`&str`, `&[T]`, `&Path`, `&T`): the
 /// child owns what the function borrows. Where the function takes text (`String`, `&str`, `PathBuf`,
-/// `&Path`, `OsString`, `&OsStr`), a call can give any type of text.
+/// `&Path`, `OsString`, `&OsStr`), a call can give any type of text. Any other argument must have
+/// exactly the type of the parameter, as in a call of the function itself: nothing is converted.
 ///
 /// | attribute | the parameter |
 /// |---|---|
@@ -68,9 +70,20 @@ use syn::parse::Parser;
 /// }
 /// ```
 ///
+/// # Calls
+///
+/// See [`spawn!`](macro.spawn.html) for the whole of it. What may surprise:
+///
+/// - Whether a call fits the function is checked at compile time, but for the names in a map that is
+///   spread with `kwargs <..map>`: they are known, and checked, when the process is started.
+/// - `daemon` as the last word is always the keyword, even where a variable has that name; the
+///   variable is passed as `(daemon)`.
+///
 /// # Result
 ///
-/// It must be serializable, too. A `Result` comes back as it is; an `Err` makes the exit code 1.
+/// It must be serializable, too. A `Result` comes back as it is; an `Err` makes the exit code 1. Few
+/// error types are serializable, but `?` turns any into a [`RemoteError`](struct.RemoteError.html),
+/// which is.
 ///
 /// # Options
 ///
@@ -88,6 +101,9 @@ use syn::parse::Parser;
 ///
 /// A function with type parameters can't be found by its name, so it is rejected, as are methods and
 /// associated functions, `&mut` parameters and borrowed results.
+///
+/// Import the macros by name: after `use offspring::*` it would be ambiguous whether `#[test]` is this
+/// library's or the language's.
 #[proc_macro_attribute]
 pub fn subprocess(args: TokenStream, item: TokenStream) -> TokenStream {
     let options = syn::parse::<attr::Options>(args);
@@ -153,6 +169,8 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 /// same test program, told to run this one test, and in it does the function it was started for. It
 /// works under `cargo test` and `cargo nextest`. `#[should_panic]`, `#[ignore]` and a `Result` as
 /// return type work as ever, and it stacks with the attribute of an async runtime, in either order.
+///
+/// It is best written with its path, as here: `use offspring::*` makes a bare `#[test]` ambiguous.
 ///
 /// ```
 /// #[cfg(test)]

@@ -1,12 +1,12 @@
 //! One parameter: how it takes arguments, and what of its type travels.
 
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Attribute, Error, Expr, FnArg, Ident, Meta, Pat, Path, Result, Type};
 
 use crate::signature::METHOD;
-use crate::types;
+use crate::{portable, types};
 
 /// How a parameter takes its arguments.
 pub(crate) enum Kind {
@@ -30,16 +30,33 @@ pub(crate) struct Parameter {
 }
 
 impl Parameter {
-    /// The type that has to be serializable, as the trait of ours that says so.
-    pub(crate) fn portable(&self, krate: &Path) -> TokenStream {
+    /// What is borrowed and has to be serializable, as the trait of ours that says so.
+    fn lent(&self, krate: &Path) -> TokenStream {
         let (element, name) = match self.slice() {
             // Of a slice the compiler is to name the element.
             Some(element) => (element, quote!(Sendable)),
-            None if self.takes_borrowed() => (&self.element, quote!(Lend)),
-            None => (&self.element, quote!(Portable)),
+            None => (&self.element, quote!(Lend)),
         };
         // With the type the first to blame.
         quote_spanned!(element.span()=> <#element as #krate::__private::#name>)
+    }
+
+    /// A function pointer that encodes one argument.
+    pub(crate) fn encode(&self, krate: &Path) -> TokenStream {
+        if !self.takes_borrowed() {
+            return portable::encode(krate, &self.element);
+        }
+        let lent = self.lent(krate);
+        quote!(#lent::encode)
+    }
+
+    /// A function pointer that decodes one argument.
+    pub(crate) fn decode(&self, krate: &Path) -> TokenStream {
+        if !self.takes_borrowed() {
+            return portable::decode(krate, &self.element);
+        }
+        let lent = self.lent(krate);
+        quote!(#lent::decode)
     }
 
     /// What the child makes of one argument.
@@ -48,7 +65,12 @@ impl Parameter {
         match self.slice() {
             Some(element) => quote!(::std::vec::Vec<#element>),
             None if self.takes_borrowed() => {
-                quote_spanned!(element.span()=> <#element as #krate::__private::Lend>::Owned)
+                // From the type's first token to its last: shown elsewhere, it would be blamed twice.
+                let last = element.to_token_stream().into_iter().last();
+                let last = last.map_or_else(|| element.span(), |token| token.span());
+                let start = quote_spanned!(element.span()=> <#element as);
+                let end = quote_spanned!(last=> #krate::__private::Lend>::Owned);
+                quote!(#start #end)
             }
             None => quote!(#element),
         }

@@ -6,7 +6,7 @@ use syn::spanned::Spanned;
 use syn::{Error, GenericParam, ImplItem, ItemImpl, Path, Result, Type};
 
 use crate::attr::Options;
-use crate::{invalid, twin, types};
+use crate::{invalid, portable, twin, types};
 
 pub(crate) fn expand(options: Result<Options>, item: &ItemImpl) -> TokenStream {
     match options {
@@ -125,7 +125,8 @@ fn describe(options: &Options, item: &ItemImpl) -> TokenStream {
         return quote!(#item);
     };
     let portable = quote_spanned!(this.span()=> <#this as #krate::__private::Portable>);
-    let portable_output = quote_spanned!(output.span()=> <#output as #krate::__private::Portable>);
+    let encode_output = portable::encode(krate, output);
+    let decode_output = portable::decode(krate, output);
 
     quote_spanned! {Span::mixed_site()=>
         #item
@@ -140,7 +141,7 @@ fn describe(options: &Options, item: &ItemImpl) -> TokenStream {
                 invocation.complete()?;
                 let output: #output = <#this as #krate::Run>::run(this);
                 let failed = #krate::__private::Outcome(&output).failed();
-                invocation.answer(&output, failed, #portable_output::encode)
+                invocation.answer(&output, failed, #encode_output)
             }
 
             static __OFFSPRING_ENTRY: #krate::__private::Entry = #krate::__private::Entry {
@@ -167,7 +168,7 @@ fn describe(options: &Options, item: &ItemImpl) -> TokenStream {
                 fn decode(
                     answer: #krate::__private::Received,
                 ) -> #krate::__private::Result<#output, #krate::__private::CodecError> {
-                    #krate::__private::decode(answer, #portable_output::decode)
+                    #krate::__private::decode(answer, #decode_output)
                 }
             }
         };

@@ -17,6 +17,8 @@ pub(crate) enum Macro {
 pub(crate) struct Call {
     pub(crate) krate: TokenStream,
     pub(crate) callee: Path,
+    /// The callee, to be pointed at.
+    pub(crate) written: Path,
     pub(crate) positional: Vec<Argument>,
     pub(crate) list: Option<Expr>,
     pub(crate) keywords: Vec<Keyword>,
@@ -34,9 +36,11 @@ pub(crate) enum Argument {
 impl Call {
     pub(crate) fn parse(which: Macro, input: ParseStream<'_>) -> Result<Self> {
         let krate = crate_path(input)?;
+        let written = callee::parse(which, input)?;
         let mut call = Self {
             krate,
-            callee: callee::parse(which, input)?,
+            callee: callee::items_only(&written),
+            written,
             positional: Vec::new(),
             list: None,
             keywords: Vec::new(),

@@ -32,22 +32,29 @@
 //!
 //! A child is this program executed again (`/proc/self/exe`), which turns aside at its entry, runs the
 //! one function and exits. Its exit code is 0 after a return, 1 after an `Err`, 101 after a panic, n
-//! after `exit(n)`, and -N for a death by signal N; see [`ExitStatus`].
+//! after `exit(n)`, and -N for a death by signal N; see [`ExitStatus`]. Where panics abort
+//! (`panic = "abort"`) it is -6 after one, and the message arrives all the same.
 //!
 //! - [`Process::join`] gives the function's value, or a [`JoinError`] that says why there is none. A
 //!   function's own `Err` is a value; [`RemoteError`] carries errors that can't be serialized.
 //! - [`Process::wait`] waits for the end and asks for no value: Python's `join`.
 //! - A child that nobody waits for is reaped all the same, and one whose handle was dropped goes on.
-//! - At the normal end of this process (`main` returns, `exit`, a panic) daemons are sent SIGTERM, and
+//! - At the normal end of this process (`main` returns, `exit`, a panic that unwinds) daemons are sent SIGTERM, and
 //!   SIGKILL a second later; the other children are waited for.
 //! - When this process is killed, the kernel kills its children, and theirs. It doesn't matter which
 //!   thread started them.
 //! - Daemons may not start children.
 //!
+//! # Pools
+//!
+//! A [`Pool`] keeps some workers for many tasks: the same calls, by [`Pool::apply`] and
+//! [`Pool::map`] and their like. A worker's death costs the one task that it was doing.
+//!
 //! # Data
 //!
 //! Arguments and results are whatever serde can serialize and deserialize, also with `flatten`,
-//! `untagged` and tagged enums, `serde_json::Value`, maps with any keys and nested options. A value may
+//! `untagged` and tagged enums, `serde_json::Value`, maps with any keys and nested options. (128-bit
+//! integers inside tagged, untagged and flattened types are refused by serde itself.) A value may
 //! be nested 256 levels deep. A whole argument or result of type `Vec<u8>`, `String`, `Vec<f64>` and
 //! the like travels as bytes, from where it lies; inside other types, [`Bytes`] does.
 //!
@@ -74,6 +81,11 @@
 //!
 //! **"type annotations needed"** at an argument: parameters that are text take many types, so that
 //! `.into()` and `.parse()?` can't tell which. Write `String::from(x)` or `x.parse::<String>()?`.
+//!
+//! **A test passes with others and fails alone** with "a child process would have no way in": it needs
+//! `#[offspring::test]` itself. While another test of the same program has it, a child finds in there.
+//!
+//! **`#[test]` is ambiguous**: after `use offspring::*`. Import by name.
 //!
 //! **A child prints what `main` prints first**, or does work twice: code before [`init`], or in
 //! constructors, runs in children, too.

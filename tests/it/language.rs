@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use offspring::{Run, call, spawn, subprocess};
+use offspring::{RemoteError, Run, call, spawn, subprocess};
 use serde::{Deserialize, Serialize};
 
 type Test = Result<(), Box<dyn std::error::Error>>;
@@ -642,4 +642,106 @@ fn should_panic_stays() {
 #[ignore = "is not run"]
 fn ignore_stays() {
     panic!("it was run");
+}
+
+type Aliased<T, E = String> = Result<T, E>;
+
+mod short_results {
+    pub(super) type Result<T> = std::result::Result<T, String>;
+
+    #[offspring::subprocess]
+    pub(super) fn short(fail: bool) -> Result<u8> {
+        if fail { Err("short".into()) } else { Ok(1) }
+    }
+}
+
+#[subprocess]
+fn forward(before: Result<Vec<u32>, String>) -> Result<Vec<u32>, Option<String>> {
+    before.map_err(Some)
+}
+
+#[subprocess]
+fn aliased(before: Aliased<u8>) -> Aliased<u8> {
+    before
+}
+
+#[subprocess]
+fn all_forward(#[args] before: Vec<Result<u8, String>>) -> Vec<Result<u8, String>> {
+    before
+}
+
+#[offspring::test]
+fn a_result_travels_by_whatever_name() -> Test {
+    // One that is in the body, one that lies beside it, and an error.
+    for before in [Ok(vec![1; 3]), Ok(vec![2; 5000]), Err("no".to_owned())] {
+        let after = spawn!(forward, before.clone())?.join()?;
+        assert_eq!(after, before.map_err(Some));
+    }
+    assert_eq!(spawn!(aliased, Ok(1))?.join()?, Ok(1));
+    assert_eq!(spawn!(short_results::short, false)?.join()?, Ok(1));
+    assert_eq!(
+        spawn!(short_results::short, true)?.join()?,
+        Err("short".into())
+    );
+    let list = [Ok(1), Err("no".to_owned())];
+    assert_eq!(spawn!(all_forward, ..list.clone())?.join()?, list);
+    Ok(())
+}
+
+#[subprocess]
+fn boxed(send: bool) -> Result<(), RemoteError> {
+    fn sendable() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        Err("x".parse::<u8>().unwrap_err().into())
+    }
+    fn other() -> Test {
+        Err("x".parse::<u8>().unwrap_err().into())
+    }
+    if send {
+        sendable().map_err(RemoteError::from_boxed)?;
+    }
+    other().map_err(|error| RemoteError::from_dyn(&*error).context("outside"))
+}
+
+#[offspring::test]
+fn boxed_errors_travel() -> Test {
+    let error = spawn!(boxed, true)?.join()?.unwrap_err();
+    assert_eq!(error.to_string(), "invalid digit found in string");
+    let error = spawn!(boxed, false)?.join()?.unwrap_err();
+    assert_eq!(
+        format!("{error:#}"),
+        "outside: invalid digit found in string"
+    );
+    let error = error.into_error();
+    let cause = std::error::Error::source(&error).map(ToString::to_string);
+    assert_eq!(cause.as_deref(), Some("invalid digit found in string"));
+    Ok(())
+}
+
+#[subprocess]
+fn borrows_some(first: &Option<u8>, #[default = &Some(2)] second: &Option<u8>) -> u8 {
+    first.unwrap_or(0) + second.unwrap_or(0)
+}
+
+#[offspring::test]
+fn a_reference_to_an_option_is_borrowed() -> Test {
+    assert_eq!(spawn!(borrows_some, &Some(1))?.join()?, 3);
+    assert_eq!(spawn!(borrows_some, &Some(1), &None)?.join()?, 1);
+    Ok(())
+}
+
+#[offspring::test]
+fn a_variable_of_the_functions_name_is_not_in_the_way() -> Test {
+    let sing = 7;
+    assert_eq!(spawn!(sing, sing)?.join()?, 7);
+    macro_rules! from_macro {
+        ($function:ident) => {{
+            #[subprocess]
+            fn inside() -> u8 {
+                5
+            }
+            (spawn!($function)?.join()?, spawn!(inside)?.join()?)
+        }};
+    }
+    assert_eq!(from_macro!(sing), (3, 5));
+    Ok(())
 }

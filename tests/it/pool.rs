@@ -473,45 +473,82 @@ fn an_interrupt_can_be_one_clean_error() {
     assert_eq!(output.stderr, "", "{output:#?}");
 }
 
+/// How many descriptors, and KiB of memory, this process has.
+fn usage() -> (usize, usize) {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let memory = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .unwrap();
+    let fds = std::fs::read_dir("/proc/self/fd").unwrap().count();
+    (
+        fds,
+        memory.split_whitespace().next().unwrap().parse().unwrap(),
+    )
+}
+
+/// One worker is killed every 20 ms. `OFFSPRING_STORM` is the number of tasks, by default 2,000; a
+/// soak is `OFFSPRING_STORM=100000 cargo test -p offspring-tests --test it storm -- --nocapture`.
 #[offspring::test]
 fn a_storm_of_kills_loses_nothing_that_may_be_done_again() -> Whole {
-    let _watchdog = watchdog();
+    const ROUND: u64 = 500;
+    let tasks = std::env::var("OFFSPRING_STORM").map(|text| text.parse().expect("a number"));
+    let rounds = tasks.unwrap_or(2_000_u64).div_ceil(ROUND);
+    let _watchdog = crate::support::watchdog_of(Duration::from_secs(60 + rounds));
     let pool = Pool::builder().workers(2).name("Stormy").start()?;
+    let killed = std::sync::atomic::AtomicU64::new(0);
     let done = std::sync::atomic::AtomicBool::new(false);
-    thread::scope(|scope| -> Whole {
+    let order = std::sync::atomic::Ordering::SeqCst;
+    let mut first = None;
+    let results = thread::scope(|scope| {
         scope.spawn(|| {
-            while !done.load(std::sync::atomic::Ordering::SeqCst) {
+            while !done.load(order) {
                 thread::sleep(Duration::from_millis(20));
-                let workers = offspring::active_children();
-                let workers: Vec<_> = workers
+                let children = offspring::active_children();
+                let worker = children
                     .iter()
-                    .filter(|w| w.name().starts_with("Stormy"))
-                    .collect();
-                if let Some(worker) = workers.first() {
-                    worker.kill().unwrap();
-                }
+                    .find(|child| child.name().starts_with("Stormy"));
+                worker.iter().for_each(|worker| worker.kill().unwrap());
+                killed.fetch_add(u64::from(worker.is_some()), order);
             }
         });
-        let start = Instant::now();
-        let mut rounds = 0;
-        while start.elapsed() < storm_time() {
-            rounds += 1;
-            let results = pool.map(call!(square, _).retries(1000), 0..500);
-            let expected: Vec<u64> = (0..500).map(|x| x * x).collect();
-            assert!(results? == expected);
-        }
-        done.store(true, std::sync::atomic::Ordering::SeqCst);
-        println!("{rounds} rounds of 500 tasks");
-        Ok(())
-    })?;
+        let results = (0..rounds).try_for_each(|round| {
+            let results = pool.map(call!(slow_square, _).retries(1000), 0..ROUND)?;
+            let are_right = results
+                .iter()
+                .zip(0_u64..)
+                .all(|(result, x)| *result == x * x);
+            assert!(
+                are_right && results.len() as u64 == ROUND,
+                "in round {round}"
+            );
+            first.get_or_insert_with(usage);
+            Ok::<_, offspring::TaskError>(())
+        });
+        done.store(true, order);
+        results
+    });
+    results?;
     eventually("the pool still works", || {
         pool.apply(call!(square, 2)).is_ok()
     });
+    let (before, after) = (first.unwrap(), usage());
+    println!(
+        "{} tasks, {} workers killed; descriptors and KiB after the first {ROUND} and at the end: {before:?}, {after:?}",
+        rounds * ROUND,
+        killed.load(order)
+    );
+    // Other tests run beside this one, with descriptors of their own.
+    assert!(after.0 < before.0 + 100 && after.1 < before.1 + 64 * 1024);
     Ok(())
 }
 
-/// `OFFSPRING_STORM` is a number of seconds, by default two.
-fn storm_time() -> Duration {
-    let seconds = std::env::var("OFFSPRING_STORM").map(|text| text.parse().expect("a number"));
-    Duration::from_secs(seconds.unwrap_or(2))
+/// Long enough to be hit.
+#[subprocess]
+fn slow_square(x: u64) -> u64 {
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_micros(200) {
+        std::hint::spin_loop();
+    }
+    x * x
 }

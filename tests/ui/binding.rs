@@ -17,6 +17,9 @@ fn area(width: f64, height: f64, #[default = 1.0] scale: f64) -> f64 {
 fn all(first: u8, #[args] rest: Vec<u8>, only: u8, #[kwargs] extra: BTreeMap<String, u8>) {}
 
 #[subprocess]
+fn extra(#[kwargs] extra: BTreeMap<String, u8>) {}
+
+#[subprocess]
 fn read(bytes: &[u8], path: &std::path::Path) {}
 
 mod private {
@@ -44,6 +47,9 @@ fn main() {
     spawn!(area, 1.0, 2.0, 3.0, 4.0);
     spawn!(sing, 1, 2);
     call!(sing, 1, _);
+    // With the stars of Python.
+    let map = BTreeMap::from([("x", 1)]);
+    spawn!(extra, **&&map);
     // Of the wrong type.
     spawn!(greet, "Ada", "36");
     spawn!(greet, kwargs <age = 36, name = 5>);

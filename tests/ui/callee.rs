@@ -25,6 +25,9 @@ fn main() {
     spawn!(3);
     spawn!(_, 3);
     spawn!(println!("la"));
+    let singer = Singer;
+    spawn!(singer.sing, 3);
+    spawn!(singer.sing(), 3);
     spawn!(sing 3);
     spawn!(, 3);
 }

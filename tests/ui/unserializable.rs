@@ -26,6 +26,58 @@ fn result() -> Result<u8, Box<dyn std::error::Error>> {
 #[subprocess]
 fn callback(f: fn(u8) -> u8) {}
 
+#[subprocess]
+fn lend_some(connections: &Option<Connection>) {}
+
+#[subprocess]
+fn io() -> std::io::Result<String> {
+    todo!()
+}
+
+#[subprocess]
+fn both() -> Result<Connection, std::io::Error> {
+    todo!()
+}
+
+#[subprocess]
+fn value() -> Result<Connection, String> {
+    todo!()
+}
+
+#[subprocess]
+fn error() -> Result<u8, std::num::ParseIntError> {
+    todo!()
+}
+
+#[subprocess]
+fn given(before: Result<u8, Connection>) {}
+
+#[subprocess]
+fn alone() -> Option<std::fmt::Error> {
+    todo!()
+}
+
+#[subprocess]
+fn last() -> std::fmt::Error {
+    todo!()
+}
+
+#[subprocess]
+fn report() -> Result<u8, anyhow::Error> {
+    todo!()
+}
+
+#[subprocess]
+fn reported() -> anyhow::Result<u8> {
+    todo!()
+}
+
+/// Stands for the crate.
+mod anyhow {
+    pub struct Error;
+    pub type Result<T> = std::result::Result<T, Error>;
+}
+
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Job;
 
@@ -45,5 +97,7 @@ fn main() {
     let _ = spawn!(slice, &[Connection]);
     let _ = spawn!(rest, Connection, kwargs <x = Connection>);
     let _ = call!(serve, _).bind(Connection);
+    let _ = spawn!(both).map(|process| process.join());
+    let _ = spawn!(given, Err(Connection));
     let _ = Job.start();
 }

@@ -12,11 +12,14 @@
 /// - Arguments go by position or, in `kwargs <..>`, by name. They are evaluated once, in the order of
 ///   the text, and checked at compile time: a wrong call is an error at the guilty token, in the
 ///   words that Python has for it.
-/// - `..LIST` hands a whole list on to `#[args]`, `..MAP` in `kwargs <..>` a map to `#[kwargs]`. A
-///   range that is itself an argument is written in parentheses.
+/// - What the function takes as text can be given as any type of text. Any other argument must have
+///   exactly the type of the parameter.
+/// - `..LIST` hands a whole list on to `#[args]`, `..MAP` in `kwargs <..>` a map to `#[kwargs]`, as `*`
+///   and `**` do in Python. The names in a map are checked when the process is started. A range that
+///   is itself an argument is written in parentheses.
 /// - `daemon`, the last word, makes the process one that is ended when its parent ends instead of
-///   being waited for. A variable of that name is passed as `(daemon)`. All else about the process is
-///   said on [`call!`](crate::call!).
+///   being waited for. It is the keyword even where a variable has that name: the variable is passed
+///   as `(daemon)`. All else about the process is said on [`call!`](crate::call!).
 /// - `kwargs` is a word only before `<`. To compare a variable of that name, write `(kwargs) < 3`.
 ///
 /// ```

@@ -198,6 +198,22 @@ impl Check {
     /// Of the positional argument number `index` of `given`.
     #[track_caller]
     pub const fn positional(signature: &Signature, index: usize, given: usize) {
+        Self::fits(signature, index, given, "");
+    }
+
+    /// The same, of an argument that begins with `**`, as a map does in Python.
+    #[track_caller]
+    pub const fn starred(signature: &Signature, index: usize, given: usize) {
+        let hint = if signature.find(Kind::Kwargs) == NOWHERE {
+            ""
+        } else {
+            "; a map is spread as `kwargs <..map>`"
+        };
+        Self::fits(signature, index, given, hint);
+    }
+
+    #[track_caller]
+    const fn fits(signature: &Signature, index: usize, given: usize, hint: &str) {
         let takes = signature.positional();
         // One complaint is enough, at the first argument too many.
         if signature.invalid || index != takes || slot_of_positional(signature, index) != NOWHERE {
@@ -224,6 +240,7 @@ impl Check {
             } else {
                 " were given"
             })
+            .text(hint)
             .panic();
     }
 

@@ -84,6 +84,16 @@ fn arguments_too_many_are_counted() {
         too_many(ONE, 1, 2),
         "one() takes 1 positional argument but 2 were given"
     );
+    // What Python's stars mean is said where it is of use.
+    const EXTRA: &Signature = &Signature::new("extra", &[parameter("extra", Kind::Kwargs)]);
+    assert_eq!(
+        message(|| Check::starred(EXTRA, 0, 1)),
+        "extra() takes 0 positional arguments but 1 was given; a map is spread as `kwargs <..map>`"
+    );
+    assert_eq!(
+        message(|| Check::starred(NONE, 0, 1)),
+        "none() takes 0 positional arguments but 1 was given"
+    );
     // Once is enough.
     Check::positional(GREET, 3, 4);
     Check::positional(ALL, 2, 4);

@@ -64,7 +64,10 @@ impl Ignore {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be sent to another process",
     label = "this type would have to be serialized",
-    note = "add `#[derive(serde::Serialize, serde::Deserialize)]` to `{Self}`"
+    note = "if the type is yours, put `#[derive(serde::Serialize, serde::Deserialize)]` on it, or on \
+            what it contains",
+    note = "an error travels as `offspring::RemoteError`; a handle, a lock or a channel cannot be \
+            shared across processes: send what it was made from"
 )]
 pub trait Lend {
     /// What the child has.
@@ -96,7 +99,10 @@ impl<T: Portable> Lend for T {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be sent to another process",
     label = "this type would have to be serialized",
-    note = "add `#[derive(serde::Serialize, serde::Deserialize)]` to `{Self}`"
+    note = "if the type is yours, put `#[derive(serde::Serialize, serde::Deserialize)]` on it, or on \
+            what it contains",
+    note = "an error travels as `offspring::RemoteError`; a handle, a lock or a channel cannot be \
+            shared across processes: send what it was made from"
 )]
 pub trait Sendable: Sized {
     fn encode<'s>(value: &'s &[Self], message: &mut Message<'s>) -> Result<(), CodecError>;

@@ -38,7 +38,7 @@ impl PoolBuilder {
             chunk: None,
             look_ahead: None,
             soft: None,
-            restarts: (3, Duration::from_secs(10)),
+            restarts: (5, Duration::from_secs(10)),
             catches_interrupt: false,
             fail_fast: false,
             initializer: None,
@@ -114,8 +114,8 @@ impl PoolBuilder {
         self
     }
 
-    /// How many starts of workers may fail in a period before the pool gives up. By default 3 in ten
-    /// seconds. (Workers that die of tasks don't count.)
+    /// How many starts of workers may fail one after the other within a period before the pool gives
+    /// up. By default 5 in ten seconds. (Workers that die later don't count.)
     pub fn restarts(mut self, times: usize, period: Duration) -> Self {
         self.restarts = (times, period);
         self

@@ -61,7 +61,7 @@ pub(super) struct Manager {
     workers: Vec<Worker>,
     /// Of workers, so far.
     count: u64,
-    /// When starts have failed.
+    /// When starts have failed, since one has succeeded.
     failures: VecDeque<Instant>,
 }
 
@@ -278,6 +278,9 @@ impl Manager {
             if socket || end {
                 worker.send();
                 worker.receive();
+            }
+            if worker.ready && worker.done == 0 {
+                self.failures.clear();
             }
             if end && let Ok(Some(status)) = worker.child.try_wait() {
                 // Once more: what it wrote just before its end.

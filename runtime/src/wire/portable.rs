@@ -13,7 +13,10 @@ use super::message::{Buffer, Message};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be sent to another process",
     label = "this type would have to be serialized",
-    note = "add `#[derive(serde::Serialize, serde::Deserialize)]` to `{Self}`"
+    note = "if the type is yours, put `#[derive(serde::Serialize, serde::Deserialize)]` on it, or on \
+            what it contains",
+    note = "an error travels as `offspring::RemoteError`; a handle, a lock or a channel cannot be \
+            shared across processes: send what it was made from"
 )]
 pub trait Portable: Sized + 'static {
     /// Appends the value to a message. If that fails, the message is as it was before.
