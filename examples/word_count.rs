@@ -5,7 +5,7 @@
 //! is told on standard error.
 //!
 //! Text is what ends in `.txt`, `.md` or `.rs`, or else is valid UTF-8. Words are runs of letters,
-//! digits and `_`. Links, hidden folders and those named `target` are left out.
+//! and case doesn't matter. Links, hidden folders and those named `target` are left out.
 //!
 //! What travels decides whether it pays: a map for each file would cost more than counting the file. So
 //! a task is a batch of files with one list for all, and the list is a text and some numbers, which are
@@ -41,8 +41,9 @@ impl Words {
     }
 
     fn add_text(&mut self, text: &str) {
-        let is_between = |c: char| !(c.is_alphanumeric() || c == '_');
-        let words = text.split(is_between).filter(|word| !word.is_empty());
+        let text = text.to_lowercase();
+        let words = text.split(|c: char| !c.is_alphabetic());
+        let words = words.filter(|word| !word.is_empty());
         words.for_each(|word| self.add(word, 1));
     }
 }

@@ -43,11 +43,12 @@ fn without_close_range_descriptors_are_closed_or_the_start_fails() {
 fn a_program_whose_path_has_newlines_spaces_and_escapes_is_no_loader() {
     let _watchdog = watchdog();
     let folder = format!("offspring a\nb \\012 -{}", std::process::id());
-    let folder = std::env::temp_dir().join(folder);
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
     std::fs::create_dir_all(&folder).unwrap();
     for name in ["new\nline", "spa ce", "es\\012cape", "\n"] {
         let program = folder.join(name);
-        std::fs::copy(env!("CARGO_BIN_EXE_subject"), &program).unwrap();
+        // No copy: it could not be executed while a child of another test has it open for writing.
+        std::fs::hard_link(env!("CARGO_BIN_EXE_subject"), &program).unwrap();
         let mut command = Command::new(&program);
         command.arg("plain");
         let output = run(command);

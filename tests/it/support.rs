@@ -98,6 +98,24 @@ impl Output {
     }
 }
 
+/// Starts a program. A file that was just copied is "busy" for as long as a process that was forked
+/// meanwhile, by another test, has it open for writing: until it has executed.
+fn spawn(command: &mut Command) -> Child {
+    let start = Instant::now();
+    loop {
+        match command.spawn() {
+            Ok(child) => return child,
+            Err(error)
+                if error.kind() == std::io::ErrorKind::ExecutableFileBusy
+                    && start.elapsed() < PATIENCE =>
+            {
+                thread::sleep(Duration::from_millis(5));
+            }
+            Err(error) => panic!("{command:?}: {error}"),
+        }
+    }
+}
+
 /// Runs a program to its end, and to the end of all that hold its output.
 pub(crate) fn run(mut command: Command) -> Output {
     let start = Instant::now();
@@ -105,9 +123,7 @@ pub(crate) fn run(mut command: Command) -> Output {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .stdin(Stdio::null());
-    let mut child = command
-        .spawn()
-        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let mut child = spawn(&mut command);
     let stdout = BufReader::new(child.stdout.take().unwrap());
     let mut stderr = child.stderr.take().unwrap();
     let lines = thread::spawn(move || {
@@ -140,9 +156,7 @@ pub(crate) struct Running {
 /// Starts a program.
 pub(crate) fn start(mut command: Command) -> Running {
     command.stdout(Stdio::piped()).stdin(Stdio::null());
-    let mut child = command
-        .spawn()
-        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let mut child = spawn(&mut command);
     let stdout = BufReader::new(child.stdout.take().unwrap());
     let (send, lines) = mpsc::channel();
     thread::spawn(move || {

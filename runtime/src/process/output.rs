@@ -101,3 +101,29 @@ fn drain(pipe: impl Read, text: &mut Vec<u8>, most: usize) -> io::Result<bool> {
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turn_ends_though_there_is_always_more() {
+        let mut text = b"before".to_vec();
+        assert!(drain(io::repeat(b'y'), &mut text, TURN).unwrap());
+        assert_eq!(text.len(), 6 + TURN);
+        assert!(drain(io::repeat(b'y'), &mut text, 0).unwrap());
+        assert_eq!(text.len(), 6 + TURN);
+        assert!(!drain(io::empty(), &mut text, TURN).unwrap());
+    }
+
+    #[test]
+    fn what_is_available_is_what_was_written() {
+        use std::io::Write;
+        let (reader, mut writer) = io::pipe().unwrap();
+        assert_eq!(fd::available(&reader).unwrap(), 0);
+        writer.write_all(b"four").unwrap();
+        assert_eq!(fd::available(&reader).unwrap(), 4);
+        drop(writer);
+        assert_eq!(fd::available(&reader).unwrap(), 4);
+    }
+}
