@@ -83,15 +83,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     pool.join()?;
     let killed = killed.map_err(|_| "the killer has failed")?;
     println!("workers killed: {}", killed.len());
-    println!("results: {} of {count}", results.len());
-    let missing = results.iter().filter(|result| result.is_err());
-    println!("missing: {}", missing.count());
-    let wrong = (1..=count)
-        .zip(&results)
-        .filter(|(number, result)| matches!(result, Ok(steps) if *steps != collatz(*number)));
-    println!("wrong: {}", wrong.count());
-    for error in results.iter().filter_map(|result| result.as_ref().err()) {
-        println!("{error}");
+    let (mut right, mut wrong) = (0, 0);
+    for (number, result) in (1..=count).zip(results) {
+        match result {
+            Ok(steps) if steps == collatz(number) => right += 1,
+            Ok(_) => wrong += 1,
+            Err(error) => println!("missing: {error}"),
+        }
+    }
+    let missing = count - right - wrong;
+    println!("of {count} results {right} are right, {wrong} wrong, {missing} missing");
+    if right < count {
+        return Err("not all tasks were done".into());
     }
     Ok(())
 }

@@ -193,7 +193,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let function = call!(thumbnail, _).timeout(seconds(limit));
     for (path, done) in files.iter().zip(pool.imap(function, &files)) {
         let mut name = OsString::from(path.file_name().unwrap_or_default());
-        print!("{:<16}", name.display());
+        print!("{:<17} ", name.display());
         name.push(".png");
         println!("{}", settle(done, &to.join(name))?);
     }

@@ -24,7 +24,7 @@ use std::{env, fs, io};
 /// Batches are between these sizes in bytes: worth a task, and not so large that the last one is long
 /// waited for.
 const LEAST_BATCH: u64 = 1 << 18;
-const MOST_BATCH: u64 = 1 << 23;
+const MOST_BATCH: u64 = 1 << 22;
 
 /// Words and how often each was found.
 #[derive(Default)]

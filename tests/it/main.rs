@@ -11,6 +11,7 @@ mod limits;
 mod more_demos;
 mod odd_worlds;
 mod pool;
+mod pool_demos;
 mod pool_matrix;
 mod process;
 mod regressions;

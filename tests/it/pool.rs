@@ -387,6 +387,30 @@ fn endless_inputs_are_looked_ahead_so_far_and_no_further() -> Whole {
 }
 
 #[offspring::test]
+fn results_of_a_map_are_awaited_one_by_one() -> Whole {
+    let _watchdog = watchdog();
+    let pool = Pool::new(2)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()?;
+    runtime.block_on(async {
+        let mut results = pool.imap(call!(square, _), 0..100);
+        for x in 0..100 {
+            assert_eq!(results.next_async().await.unwrap().unwrap(), x * x);
+        }
+        assert!(results.next_async().await.is_none());
+        let mut results = pool.imap_unordered(call!(square, _), 0..100);
+        let mut sum = 0;
+        while let Some((x, result)) = results.next_async().await {
+            assert_eq!(result.unwrap(), (x * x) as u64);
+            sum += x;
+        }
+        assert_eq!(sum, 4950);
+    });
+    Ok(())
+}
+
+#[offspring::test]
 fn a_map_can_end_with_its_first_error() -> Whole {
     let _watchdog = watchdog();
     let pool = Pool::builder()

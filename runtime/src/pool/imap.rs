@@ -8,6 +8,7 @@ use crate::call::Partial;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
+use std::task::Poll;
 
 /// Results in the order of the inputs: [`Pool::imap`].
 pub struct IMap<'p, 'f, A, T, I> {
@@ -54,6 +55,36 @@ impl<'p, 'f, A, T, I: Iterator<Item = A>> IMap<'p, 'f, A, T, I> {
             self.tasks
                 .push_back(self.source.pool.give(&self.source.function, input, None));
         }
+    }
+}
+
+impl<A, T, I: Iterator<Item = A>> IMap<'_, '_, A, T, I> {
+    /// The next result, awaited in any executor. Dropping the future loses nothing.
+    ///
+    /// There is no `Stream` in the standard library; `futures::stream::unfold` makes one of this.
+    pub async fn next_async(&mut self) -> Option<Result<T, TaskError>> {
+        self.fill();
+        let result = self.tasks.front_mut()?.await;
+        self.tasks.pop_front();
+        Some(result)
+    }
+}
+
+impl<A, T, I: Iterator<Item = A>> IMapUnordered<'_, '_, A, T, I> {
+    /// The next result with the number of its input, awaited in any executor. Dropping the future
+    /// loses nothing.
+    pub async fn next_async(&mut self) -> Option<(usize, Result<T, TaskError>)> {
+        self.fill();
+        if self.tasks.is_empty() {
+            return None;
+        }
+        let bell = self.bell.clone();
+        let number = std::future::poll_fn(|context| match bell.poll(context.waker()) {
+            Some(number) => Poll::Ready(number),
+            None => Poll::Pending,
+        })
+        .await;
+        self.tasks.remove(&number).map(|task| (number, task.get()))
     }
 }
 

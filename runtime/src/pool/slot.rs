@@ -2,6 +2,7 @@
 
 use super::error::Failure;
 use crate::wire::message::Received;
+use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -103,24 +104,37 @@ impl Slot {
 /// Tells which of several slots were filled, in that order.
 #[derive(Default)]
 pub(super) struct Bell {
-    rung: Mutex<std::collections::VecDeque<usize>>,
+    rung: Mutex<Rung>,
     changed: Condvar,
 }
 
+#[derive(Default)]
+struct Rung {
+    numbers: VecDeque<usize>,
+    waker: Option<Waker>,
+}
+
 impl Bell {
+    fn lock(&self) -> MutexGuard<'_, Rung> {
+        self.rung.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn ring(&self, number: usize) {
-        self.rung
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push_back(number);
+        let mut rung = self.lock();
+        rung.numbers.push_back(number);
+        let waker = rung.waker.take();
+        drop(rung);
         self.changed.notify_all();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 
     /// Waits for the next.
     pub(super) fn next(&self) -> usize {
-        let mut rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rung = self.lock();
         loop {
-            if let Some(number) = rung.pop_front() {
+            if let Some(number) = rung.numbers.pop_front() {
                 return number;
             }
             rung = self
@@ -128,5 +142,15 @@ impl Bell {
                 .wait(rung)
                 .unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// The next, or has `waker` woken when it comes.
+    pub(super) fn poll(&self, waker: &Waker) -> Option<usize> {
+        let mut rung = self.lock();
+        let number = rung.numbers.pop_front();
+        if number.is_none() {
+            rung.waker = Some(waker.clone());
+        }
+        number
     }
 }
