@@ -4,7 +4,7 @@ use super::error::Failure;
 use crate::wire::message::Received;
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
+use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 /// What became of a task.
@@ -90,14 +90,14 @@ impl Slot {
         state.outcome.take()
     }
 
-    /// Takes the outcome, or has `waker` woken when it comes.
-    pub(super) fn poll(&self, waker: &Waker) -> Option<Outcome> {
+    /// Takes the outcome (`None` if it was taken before), or has `waker` woken when it comes.
+    pub(super) fn poll(&self, waker: &Waker) -> Poll<Option<Outcome>> {
         let mut state = self.lock();
         if state.done {
-            return state.outcome.take();
+            return Poll::Ready(state.outcome.take());
         }
         state.waker = Some(waker.clone());
-        None
+        Poll::Pending
     }
 }
 

@@ -88,11 +88,12 @@ impl<T> Future for Task<T> {
     type Output = Result<T, TaskError>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.slot.poll(context.waker()) {
-            Some(outcome) => Poll::Ready(self.result(outcome)),
-            None if self.slot.is_done() => Poll::Ready(Err(self.taken())),
-            None => Poll::Pending,
-        }
+        self.slot
+            .poll(context.waker())
+            .map(|outcome| match outcome {
+                Some(outcome) => self.result(outcome),
+                None => Err(self.taken()),
+            })
     }
 }
 
