@@ -178,9 +178,13 @@ fn run(options: &Options, item: &ItemFn, parameters: &[Parameter], output: &Type
         fn __offspring_run(
             invocation: &mut #krate::__private::Invocation<'_>,
         ) -> #krate::__private::Ran {
-            #(#takes)*
-            invocation.complete()?;
-            let output: #output = #call;
+            // The arguments are gone before anybody can know that it is done.
+            let output: #output = {
+                #(#takes)*
+                invocation.complete()?;
+                let output: #output = #call;
+                output
+            };
             let failed = #krate::__private::Outcome(&output).failed();
             invocation.answer(&output, failed, #encode)
         }

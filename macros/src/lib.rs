@@ -14,6 +14,7 @@ mod keywords;
 mod parameter;
 mod portable;
 mod run_impl;
+mod shareable;
 mod signature;
 mod slips;
 mod syntax;
@@ -203,6 +204,33 @@ fn entry(
         Ok(tokens) => tokens.into(),
         Err(error) => invalid::entry(item.into(), &error).into(),
     }
+}
+
+/// Lets a struct lie in shared memory: implements [`Shareable`](shared/trait.Shareable.html) for it.
+///
+/// It is for structs of numbers, of arrays of them, of atomics, and of structs of such. Rejected at the guilty
+/// place are fields of other types, gaps between fields or behind the last, and a missing `#[repr(C)]` or
+/// `#[repr(transparent)]`. `#[shareable(crate = path)]` is as for [`subprocess`](macro@subprocess).
+///
+/// ```
+/// #[derive(Clone, Copy, Debug, PartialEq, offspring::Shareable)]
+/// #[repr(C)]
+/// struct Reading {
+///     time: u64,
+///     value: f32,
+///     sensor: u16,
+///     _pad: [u8; 2],
+/// }
+///
+/// # fn main() -> offspring::Result<()> {
+/// let readings = offspring::shared::Array::<Reading>::new(1000)?;
+/// assert_eq!(readings.get(999).value, 0.0);
+/// # Ok(())
+/// # }
+/// ```
+#[proc_macro_derive(Shareable, attributes(shareable))]
+pub fn derive_shareable(item: TokenStream) -> TokenStream {
+    shareable::expand(&syn::parse_macro_input!(item as syn::Item)).into()
 }
 
 // Not public API. The public `spawn!` and `call!` are `macro_rules!` in the library, which hand us

@@ -31,8 +31,8 @@ pub(crate) fn decode(krate: &Path, ty: &Type) -> TokenStream {
         return quote!(#portable::decode);
     };
     quote_spanned! {Span::mixed_site()=>
-        |body, bulk| {
-            #krate::__private::Outcome::decode(body, bulk, #value::decode, #error::decode)
+        |body, beside| {
+            #krate::__private::Outcome::decode(body, beside, #value::decode, #error::decode)
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The error of everything that isn't the fate of a child.
 
+use crate::sys::hint::hint;
 use crate::wire::CodecError;
 use std::{fmt, io};
 
@@ -63,6 +64,14 @@ pub(crate) enum Kind {
     },
     NotAChild,
     Privileged,
+    Poisoned {
+        text: &'static str,
+    },
+    TooManyPermits {
+        released: u32,
+        total: u32,
+        bound: u32,
+    },
     System {
         what: String,
         source: io::Error,
@@ -112,6 +121,10 @@ impl Error {
             what,
             source,
         })
+    }
+
+    pub(crate) fn poisoned(text: &'static str) -> Self {
+        Self::new(Kind::Poisoned { text })
     }
 
     pub(crate) fn system(what: impl Into<String>, source: io::Error) -> Self {
@@ -225,20 +238,21 @@ impl fmt::Display for Error {
                 "this program was started with raised privileges (set-user-id or capabilities), so \
                  its children would not believe that they are: start processes without them",
             ),
+            Kind::Poisoned { text } => f.write_str(text),
+            Kind::TooManyPermits {
+                released,
+                total,
+                bound,
+            } => write!(
+                f,
+                "semaphore released too many times: it has {total} permits and may have {bound}, so \
+                 {released} more don't fit"
+            ),
             Kind::System { what, source } => {
                 write!(f, "{what}: {source}")?;
                 f.write_str(hint(source))
             }
         }
-    }
-}
-
-/// What to do about the limits that people run into.
-fn hint(error: &io::Error) -> &'static str {
-    match error.raw_os_error() {
-        Some(libc::EMFILE) => " (the limit of this process; see `ulimit -n`)",
-        Some(libc::EAGAIN) => " (a limit on processes; see `ulimit -u` and the cgroup's pids.max)",
-        _ => "",
     }
 }
 

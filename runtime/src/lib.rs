@@ -50,6 +50,11 @@
 //! A [`Pool`] keeps some workers for many tasks: the same calls, by [`Pool::apply`] and
 //! [`Pool::map`] and their like. A worker's death costs the one task that it was doing.
 //!
+//! # Shared memory and locks
+//!
+//! [`shared`] has plain data that processes have in common, [`sync`] locks and their like, which survive
+//! the death of whoever holds them. Both are handles that are passed as arguments.
+//!
 //! # Data
 //!
 //! Arguments and results are whatever serde can serialize and deserialize, also with `flatten`,
@@ -109,7 +114,9 @@ mod reaper;
 mod registry;
 mod remote_error;
 mod run;
+pub mod shared;
 mod start;
+pub mod sync;
 mod sys;
 mod wire;
 
@@ -134,5 +141,6 @@ pub use process::{
 };
 pub use remote_error::RemoteError;
 pub use run::Run;
+pub use shared::Shareable;
 pub use start::Stdio;
 pub use wire::Bytes;

@@ -5,8 +5,6 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::wire::Buffer;
-
 pub use crate::call::{
     Answer, Argument, Arguments, Callable, Check, Checked, End, Given, Held, Ignore, Invocation,
     Items, Kind, Lend, Outcome, Pairs, Parameter, Place, Ran, Refused, Returns, Sendable,
@@ -16,7 +14,7 @@ pub use crate::call::{
 pub use crate::child::{enter, enter_test};
 pub use crate::registry::{Entry, Registered};
 pub use crate::run::Runnable;
-pub use crate::wire::{CodecError, Message, Portable, Received};
+pub use crate::wire::{Beside, CodecError, Message, Portable, Received};
 pub use core::result::Result;
 pub use inventory::submit;
 pub use offspring_macros::{__call, __spawn};
@@ -27,7 +25,7 @@ macro_rules! portable {
         $(#[$attribute])*
         pub trait $name: Sized {
             fn encode<'s>(value: &'s Self, message: &mut Message<'s>) -> Result<(), CodecError>;
-            fn decode(body: &[u8], bulk: &mut [Option<Buffer>]) -> Result<Self, CodecError>;
+            fn decode(body: &[u8], beside: &mut Beside) -> Result<Self, CodecError>;
         }
 
         #[diagnostic::do_not_recommend]
@@ -36,8 +34,8 @@ macro_rules! portable {
                 Portable::encode(value, message)
             }
 
-            fn decode(body: &[u8], bulk: &mut [Option<Buffer>]) -> Result<Self, CodecError> {
-                Portable::decode(body, bulk)
+            fn decode(body: &[u8], beside: &mut Beside) -> Result<Self, CodecError> {
+                Portable::decode(body, beside)
             }
         }
     )*};

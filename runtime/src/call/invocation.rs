@@ -102,7 +102,7 @@ impl<'a> Invocation<'a> {
     fn decode<T>(&mut self, part: &Part, name: &str, decode: DecodePart<T>) -> Result<T, Refused> {
         decode(
             &self.arguments.body[part.value.clone()],
-            &mut self.arguments.bulk,
+            &mut self.arguments.beside,
         )
         .map_err(|error| Refused::argument(name, error))
     }
@@ -187,6 +187,12 @@ impl<'a> Invocation<'a> {
     pub fn answer<T>(&mut self, result: &T, failed: bool, encode: Encode<T>) -> Ran {
         let mut message = Message::default();
         encode(result, &mut message).map_err(|error| Refused(RefusedKind::Encode(error)))?;
+        if !message.fds.is_empty() {
+            // The parent takes none from a child.
+            return Err(Refused(RefusedKind::Encode(CodecError::new(
+                "a handle can't be a result: create it in the parent and pass it as an argument",
+            ))));
+        }
         self.answer
             .returned(message, failed)
             .map_err(|error| Refused(RefusedKind::Write(error)))

@@ -4,7 +4,7 @@
 use std::ops::Deref;
 
 use super::value::{DecodePart, Encode};
-use crate::wire::{Buffer, CodecError, Message};
+use crate::wire::{Beside, CodecError, Message};
 
 /// Looks at a result whose type is known.
 ///
@@ -37,13 +37,13 @@ impl<T, E> Outcome<'_, Result<T, E>> {
     /// Reads what [`encode`](Self::encode) has written.
     pub fn decode(
         body: &[u8],
-        bulk: &mut [Option<Buffer>],
+        beside: &mut Beside,
         value: DecodePart<T>,
         error: DecodePart<E>,
     ) -> Result<Result<T, E>, CodecError> {
         match body.split_first() {
-            Some((0, body)) => value(body, bulk).map(Ok),
-            Some((1, body)) => error(body, bulk).map(Err),
+            Some((0, body)) => value(body, beside).map(Ok),
+            Some((1, body)) => error(body, beside).map(Err),
             _ => Err(CodecError::new("neither a value nor an error")),
         }
     }
@@ -70,7 +70,7 @@ impl NoResult {
 #[cfg(test)]
 mod tests {
     use super::Outcome;
-    use crate::wire::{Buffer, Message, Portable};
+    use crate::wire::{Beside, Buffer, Message, Portable};
 
     type Alias<T> = Result<T, std::fmt::Error>;
 
@@ -90,14 +90,21 @@ mod tests {
             let mut message = Message::default();
             Outcome::encode(&result, &mut message, Portable::encode, Portable::encode).unwrap();
             // The large one lies beside the body.
-            let mut bulk = [Some(Buffer::from(vec![1_u32; 2000]))];
+            let mut beside = Beside {
+                bulk: vec![Some(Buffer::from(vec![1_u32; 2000]))],
+                ..Beside::default()
+            };
             assert_eq!(
                 message.bulk.len(),
                 usize::from(matches!(&result, Ok(list) if !list.is_empty()))
             );
-            let decoded: Result<Vec<u32>, String> =
-                Outcome::decode(&message.body, &mut bulk, Portable::decode, Portable::decode)
-                    .unwrap();
+            let decoded: Result<Vec<u32>, String> = Outcome::decode(
+                &message.body,
+                &mut beside,
+                Portable::decode,
+                Portable::decode,
+            )
+            .unwrap();
             assert_eq!(decoded, result);
         }
     }
@@ -105,7 +112,8 @@ mod tests {
     #[test]
     fn what_is_neither_is_an_error() {
         let decode = |body: &[u8]| {
-            Outcome::<Result<u8, u8>>::decode(body, &mut [], Portable::decode, Portable::decode)
+            let beside = &mut Beside::default();
+            Outcome::<Result<u8, u8>>::decode(body, beside, Portable::decode, Portable::decode)
         };
         assert!(decode(&[]).is_err());
         assert!(decode(&[0]).is_err());

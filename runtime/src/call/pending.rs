@@ -112,5 +112,5 @@ pub fn call<'a, C: Returns<T>, L: Arguments + 'a, T>(_: Checked, arguments: L) -
 
 /// Reads the whole of an answer.
 pub fn decode<T>(mut answer: Received, decode: DecodePart<T>) -> Result<T, CodecError> {
-    decode(&answer.body, &mut answer.bulk)
+    decode(&answer.body, &mut answer.beside)
 }

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::pending::Callable;
 use super::signature::NOWHERE;
-use crate::wire::{Buffer, CodecError, Message, Portable, codec};
+use crate::wire::{Beside, CodecError, Message, Portable, codec};
 
 /// A value together with the way to encode it.
 ///
@@ -24,7 +24,7 @@ pub struct Held<V> {
 pub(crate) type Encode<V> = for<'s> fn(&'s V, &mut Message<'s>) -> Result<(), CodecError>;
 
 /// How one value is decoded.
-pub(crate) type DecodePart<T> = fn(&[u8], &mut [Option<Buffer>]) -> Result<T, CodecError>;
+pub(crate) type DecodePart<T> = fn(&[u8], &mut Beside) -> Result<T, CodecError>;
 
 impl<V> Held<V> {
     pub fn new(value: V, encode: Encode<V>) -> Self {
@@ -66,15 +66,16 @@ impl Ignore {
     label = "this type would have to be serialized",
     note = "if the type is yours, put `#[derive(serde::Serialize, serde::Deserialize)]` on it, or on \
             what it contains",
-    note = "an error travels as `offspring::RemoteError`; a handle, a lock or a channel cannot be \
-            shared across processes: send what it was made from"
+    note = "an error travels as `offspring::RemoteError`; locks and memory that processes share are in \
+            `offspring::sync` and `offspring::shared`; a file, a socket or a pointer cannot be sent: \
+            send what it was made from"
 )]
 pub trait Lend {
     /// What the child has.
     type Owned;
 
     fn encode<'s>(value: &'s &Self, message: &mut Message<'s>) -> Result<(), CodecError>;
-    fn decode(body: &[u8], bulk: &mut [Option<Buffer>]) -> Result<Self::Owned, CodecError>;
+    fn decode(body: &[u8], beside: &mut Beside) -> Result<Self::Owned, CodecError>;
     fn lend(owned: &Self::Owned) -> &Self;
 }
 
@@ -86,8 +87,8 @@ impl<T: Portable> Lend for T {
         Portable::encode(*value, message)
     }
 
-    fn decode(body: &[u8], bulk: &mut [Option<Buffer>]) -> Result<T, CodecError> {
-        Portable::decode(body, bulk)
+    fn decode(body: &[u8], beside: &mut Beside) -> Result<T, CodecError> {
+        Portable::decode(body, beside)
     }
 
     fn lend(owned: &T) -> &T {
@@ -101,12 +102,13 @@ impl<T: Portable> Lend for T {
     label = "this type would have to be serialized",
     note = "if the type is yours, put `#[derive(serde::Serialize, serde::Deserialize)]` on it, or on \
             what it contains",
-    note = "an error travels as `offspring::RemoteError`; a handle, a lock or a channel cannot be \
-            shared across processes: send what it was made from"
+    note = "an error travels as `offspring::RemoteError`; locks and memory that processes share are in \
+            `offspring::sync` and `offspring::shared`; a file, a socket or a pointer cannot be sent: \
+            send what it was made from"
 )]
 pub trait Sendable: Sized {
     fn encode<'s>(value: &'s &[Self], message: &mut Message<'s>) -> Result<(), CodecError>;
-    fn decode(body: &[u8], bulk: &mut [Option<Buffer>]) -> Result<Vec<Self>, CodecError>;
+    fn decode(body: &[u8], beside: &mut Beside) -> Result<Vec<Self>, CodecError>;
 }
 
 #[diagnostic::do_not_recommend]
@@ -115,8 +117,8 @@ impl<T: Serialize + DeserializeOwned + 'static> Sendable for T {
         codec::encode_slice(value, message)
     }
 
-    fn decode(body: &[u8], bulk: &mut [Option<Buffer>]) -> Result<Vec<Self>, CodecError> {
-        Portable::decode(body, bulk)
+    fn decode(body: &[u8], beside: &mut Beside) -> Result<Vec<Self>, CodecError> {
+        Portable::decode(body, beside)
     }
 }
 
@@ -128,8 +130,8 @@ impl<T: Sendable> Lend for [T] {
         T::encode(value, message)
     }
 
-    fn decode(body: &[u8], bulk: &mut [Option<Buffer>]) -> Result<Vec<T>, CodecError> {
-        T::decode(body, bulk)
+    fn decode(body: &[u8], beside: &mut Beside) -> Result<Vec<T>, CodecError> {
+        T::decode(body, beside)
     }
 
     fn lend(owned: &Vec<T>) -> &Self {
@@ -147,8 +149,8 @@ macro_rules! lend {
                 codec::$encode(value, message)
             }
 
-            fn decode(body: &[u8], bulk: &mut [Option<Buffer>]) -> Result<$owned, CodecError> {
-                Portable::decode(body, bulk)
+            fn decode(body: &[u8], beside: &mut Beside) -> Result<$owned, CodecError> {
+                Portable::decode(body, beside)
             }
 
             fn lend(owned: &$owned) -> &Self {

@@ -8,7 +8,7 @@ use crate::process::current::{self, Identity, Parent};
 use crate::registry;
 use crate::sys::{lifeline, limit};
 use crate::wire::frame::{FrameError, Incoming, Kind, Outgoing, Progress};
-use crate::wire::message::{Message, Received};
+use crate::wire::message::{Arrival, Message, Received};
 use crate::wire::order::Order;
 use std::ffi::CString;
 use std::io::{self, Write};
@@ -72,17 +72,17 @@ pub(super) fn run(ends: Ends) -> ! {
     std::process::exit(code)
 }
 
-fn read_order(socket: &OwnedFd) -> (Order, Vec<Option<OwnedFd>>) {
+fn read_order(socket: &OwnedFd) -> (Order, Vec<Arrival>) {
     let received = read(socket, Kind::Order);
     match Order::decode(&received.body) {
-        Ok(order) => (order, received.fds),
+        Ok(order) => (order, received.beside.fds),
         Err(error) => reject(socket, format!("the order can't be read: {error}")),
     }
 }
 
 /// Reads a frame, or ends: quietly if the parent is gone, which nobody is left to be told of.
 fn read(socket: &OwnedFd, kind: Kind) -> Received {
-    match Incoming::new(u64::MAX, kind == Kind::Order).receive(socket.as_fd(), true) {
+    match Incoming::new(u64::MAX, true).receive(socket.as_fd(), true) {
         Ok(Progress::Complete(found, received)) if found == kind => received,
         Ok(_) => reject(socket, "messages came in the wrong order".to_owned()),
         Err(FrameError::Ended(_) | FrameError::Reset(_)) => std::process::exit(FAILED),
@@ -144,14 +144,15 @@ fn watch_parent(lifeline: &OwnedFd) {
 }
 
 /// Takes over the standard output that libtest was kept from.
-fn restore_stdout(fds: Vec<Option<OwnedFd>>) {
-    let Some(stdout) = fds.into_iter().flatten().next() else {
-        return;
+fn restore_stdout(fds: Vec<Arrival>) {
+    let placed = match fds.into_iter().next() {
+        // What libtest has said so far goes where it was sent to, not to the real one.
+        Some(Arrival::Here(stdout)) => io::stdout()
+            .flush()
+            .and_then(|()| Ok(nix::unistd::dup2_stdout(&stdout)?)),
+        Some(Arrival::Withheld(error)) => Err(error.into()),
+        Some(Arrival::Taken) | None => return,
     };
-    // What libtest has said so far goes where it was sent to, not to the real one.
-    let placed = io::stdout()
-        .flush()
-        .and_then(|()| Ok(nix::unistd::dup2_stdout(&stdout)?));
     if let Err(error) = placed {
         complain(&format!("can't restore standard output: {error}"));
     }

@@ -7,7 +7,7 @@ use crate::registry::{self, Entry, Key};
 use crate::wire::CodecError;
 use crate::wire::fields::Fields;
 use crate::wire::frame::{FrameError, Incoming, Kind, Progress};
-use crate::wire::message::{Message, Received};
+use crate::wire::message::{Beside, Message, Received};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, pthread_sigmask};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -100,15 +100,18 @@ fn initialize(socket: &'static OwnedFd, entry: &'static Entry, arguments: Receiv
 /// Runs tasks in their order, and answers each.
 fn run(socket: &OwnedFd, tasks: Received) {
     let mut fields = Fields(&tasks.body);
-    let mut bulk = tasks.bulk.into_iter();
+    let mut bulk = tasks.beside.bulk.into_iter();
+    let mut fds = tasks.beside.fds.into_iter();
     while !fields.0.is_empty() {
-        let task = read_task(&mut fields).map(|(entry, body, runs)| {
+        let task = read_task(&mut fields).map(|task| {
             let arguments = Received {
-                body: body.to_vec(),
-                bulk: bulk.by_ref().take(runs).collect(),
-                fds: Vec::new(),
+                body: task.body.to_vec(),
+                beside: Beside {
+                    bulk: bulk.by_ref().take(task.runs).collect(),
+                    fds: fds.by_ref().take(task.fds).collect(),
+                },
             };
-            (entry, arguments)
+            (task.entry, arguments)
         });
         match task {
             Ok((entry, arguments)) => {
@@ -119,10 +122,24 @@ fn run(socket: &OwnedFd, tasks: Received) {
     }
 }
 
-fn read_task<'a>(fields: &mut Fields<'a>) -> Result<(&'static Entry, &'a [u8], usize), CodecError> {
+/// One task as it lies in the body.
+struct Task<'a> {
+    entry: &'static Entry,
+    body: &'a [u8],
+    /// How many bulk runs and descriptors are its own.
+    runs: usize,
+    fds: usize,
+}
+
+fn read_task<'a>(fields: &mut Fields<'a>) -> Result<Task<'a>, CodecError> {
     let entry = entry(fields)?;
-    let too_large = |_| CodecError::new("a number is too large");
-    let runs = usize::try_from(fields.u64()?).map_err(too_large)?;
-    let length = usize::try_from(fields.u64()?).map_err(too_large)?;
-    Ok((entry, fields.bytes(length)?, runs))
+    let mut number =
+        || usize::try_from(fields.u64()?).map_err(|_| CodecError::new("a number is too large"));
+    let (runs, fds, length) = (number()?, number()?, number()?);
+    Ok(Task {
+        entry,
+        body: fields.bytes(length)?,
+        runs,
+        fds,
+    })
 }

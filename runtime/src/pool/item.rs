@@ -1,7 +1,7 @@
 //! Tasks on their way, and the inbox between those who give them and the manager.
 
 use super::error::{Failure, TaskErrorKind};
-use super::slot::Slot;
+use super::slot::{Outcome, Slot};
 use crate::registry::Entry;
 use crate::sys::bell::bell;
 use crate::wire::message::Message;
@@ -32,7 +32,16 @@ impl Item {
             detail,
             ..Failure::new(kind, self.entry.name)
         };
-        self.slot.fill(Err(failure));
+        self.end(Err(failure));
+    }
+
+    /// Tells what became of it. By then its arguments are gone, and what they kept open is closed.
+    pub(super) fn end(self, outcome: Outcome) {
+        let Self {
+            arguments, slot, ..
+        } = self;
+        drop(arguments);
+        slot.fill(outcome);
     }
 }
 

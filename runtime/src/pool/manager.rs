@@ -4,7 +4,8 @@
 //!
 //! A worker is *starting* until it says `Ready`, then *free* or *busy*. A free one is given some
 //! tasks in one frame, and answers each in their order, which makes it free again. Nothing is shared
-//! with a worker but its own socket, so its death can spoil nothing of anybody else's.
+//! with a worker but its own socket, so its death can spoil nothing of anybody else's. A frame brings the
+//! descriptors of all its tasks, in their order; a task keeps its own until it is done.
 //!
 //! Whose fault a death is:
 //!
@@ -25,6 +26,7 @@ use super::worker::Worker;
 use crate::process::{ExitStatus, JoinErrorKind};
 use crate::start::Options;
 use crate::sys::interrupt::INTERRUPT;
+use crate::sys::socket::{MAX_FDS, RETRY};
 use crate::sys::wait::{Deadline, is_ready, poll};
 use crate::wire::message::Message;
 use nix::poll::{PollFd, PollFlags};
@@ -140,17 +142,7 @@ impl Manager {
                 stdio: [None, None, Some(crate::start::Stdio::piped())],
                 ..Options::default()
             };
-            let initializer = Message {
-                body: self.settings.initializer.body.clone(),
-                bulk: self
-                    .settings
-                    .initializer
-                    .bulk
-                    .iter()
-                    .map(crate::wire::message::Bulk::share)
-                    .collect(),
-                fds: Vec::new(),
-            };
+            let initializer = Message::share(&self.settings.initializer);
             match Worker::start(initializer, options) {
                 Ok(worker) => self.workers.push(worker),
                 Err(error) => {
@@ -231,7 +223,9 @@ impl Manager {
             .workers
             .iter()
             .flat_map(|worker| [worker.deadline, worker.kill_at]);
-        let next = next.flatten().min();
+        let congested = self.workers.iter().any(Worker::is_congested);
+        let retry = congested.then(|| Instant::now() + RETRY);
+        let next = next.flatten().chain(retry).min();
         let deadline = next.map_or(Deadline::NEVER, |time| {
             Deadline::after(time.saturating_duration_since(Instant::now()))
         });
@@ -244,7 +238,10 @@ impl Manager {
                 polled.push(PollFd::new(worker.child.pidfd(), PollFlags::POLLIN));
                 let end = polled.len() - 1;
                 let mut flags = PollFlags::POLLIN;
-                flags.set(PollFlags::POLLOUT, worker.is_sending());
+                flags.set(
+                    PollFlags::POLLOUT,
+                    worker.is_sending() && !worker.is_congested(),
+                );
                 let socket = worker.socket().map(|fd| {
                     polled.push(PollFd::new(fd, flags));
                     polled.len() - 1
@@ -275,7 +272,7 @@ impl Manager {
             if stderr {
                 worker.pass_stderr();
             }
-            if socket || end {
+            if socket || end || worker.is_congested() {
                 worker.send();
                 worker.receive();
             }
@@ -404,8 +401,18 @@ fn take_group(queue: &mut VecDeque<Item>, settings: &Settings) -> Vec<Item> {
     let even = queue.len() / (4 * settings.workers);
     let most = settings.chunk.unwrap_or(even.min(MOST_AT_ONCE)).max(1);
     let mut group: Vec<Item> = queue.pop_front().into_iter().collect();
-    while group.len() < most && group[0].groups && queue.front().is_some_and(|item| item.groups) {
-        group.extend(queue.pop_front());
+    let mut fds = group
+        .iter()
+        .map(|item| item.arguments.fds.len())
+        .sum::<usize>();
+    while group.len() < most && group[0].groups {
+        // They go in one frame.
+        let fits = |item: &mut Item| item.groups && fds + item.arguments.fds.len() <= MAX_FDS;
+        let Some(item) = queue.pop_front_if(fits) else {
+            break;
+        };
+        fds += item.arguments.fds.len();
+        group.push(item);
     }
     group
 }

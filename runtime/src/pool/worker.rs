@@ -7,6 +7,8 @@ use crate::process::child::{Answer, Child};
 use crate::process::join_error::explain;
 use crate::process::{ExitStatus, JoinErrorKind};
 use crate::start::{Begun, Options, start_worker};
+use crate::sys::hint::hint;
+use crate::sys::socket;
 use crate::sys::wait::{Deadline, is_ready, poll};
 use crate::wire::fields::put_u64;
 use crate::wire::frame::{FrameError, Incoming, Kind, Outgoing, Progress};
@@ -32,6 +34,8 @@ pub(super) struct Worker {
     incoming: Incoming,
     /// Tasks that the socket has not taken yet.
     outgoing: Option<Outgoing<'static>>,
+    /// Since when the kernel hasn't taken the descriptors that belong to them.
+    congested: Option<Instant>,
     /// What it has been given and not answered; it does the first, if it has read them.
     pub(super) running: VecDeque<Item>,
     /// Whether it died before it had read all that was sent.
@@ -69,6 +73,7 @@ impl Worker {
             tail: VecDeque::new(),
             incoming: Incoming::new(ANSWER_LIMIT, false),
             outgoing: None,
+            congested: None,
             running: VecDeque::new(),
             unread: false,
             ready: false,
@@ -104,11 +109,13 @@ impl Worker {
         for item in &items {
             item.entry.key().put(&mut message.body);
             put_u64(&mut message.body, item.arguments.bulk.len() as u64);
+            put_u64(&mut message.body, item.arguments.fds.len() as u64);
             put_u64(&mut message.body, item.arguments.body.len() as u64);
             message.body.extend(&item.arguments.body);
             message
                 .bulk
                 .extend(item.arguments.bulk.iter().map(Bulk::share));
+            message.fds.extend(item.arguments.fds.iter().cloned());
         }
         self.running = items.into();
         self.start_clock();
@@ -117,13 +124,17 @@ impl Worker {
                 self.outgoing = Some(frame);
                 self.send();
             }
-            Err(error) => {
-                for item in self.running.drain(..) {
-                    let kind = TaskErrorKind::Failed(JoinErrorKind::Encode);
-                    item.fail(kind, Some(error.to_string()));
-                }
-            }
+            Err(error) => self.refuse(&error),
         }
+    }
+
+    /// It can't be told what it was given, and is free again.
+    fn refuse(&mut self, error: &io::Error) {
+        for item in self.running.drain(..) {
+            let detail = format!("it can't be sent to a worker: {error}{}", hint(error));
+            item.fail(TaskErrorKind::Refused, Some(detail));
+        }
+        self.start_clock();
     }
 
     fn start_clock(&mut self) {
@@ -136,12 +147,29 @@ impl Worker {
         let Some(frame) = &mut self.outgoing else {
             return;
         };
-        match frame.send(self.socket.as_fd(), false) {
+        let sent = frame.send(self.socket.as_fd(), false);
+        let congested = self.congested.take();
+        match sent {
             Ok(true) => self.outgoing = None,
             Ok(false) => {}
+            // Nothing of the frame has been sent, as the descriptors go with its first byte.
+            Err(error) if socket::is_congested(&error) => {
+                let since = congested.unwrap_or_else(Instant::now);
+                if since.elapsed() < socket::CONGESTION {
+                    self.congested = Some(since);
+                } else {
+                    self.outgoing = None;
+                    self.refuse(&error);
+                }
+            }
             // It is dead or dying, which its pidfd tells.
             Err(_) => self.unread = true,
         }
+    }
+
+    /// Whether it is to be sent to again soon, and not only when its socket has room.
+    pub(super) fn is_congested(&self) -> bool {
+        self.congested.is_some()
     }
 
     /// Reads all answers that have come.
@@ -193,7 +221,7 @@ impl Worker {
 
     fn settle(&self, item: Item, kind: Kind, received: Received) {
         if matches!(kind, Kind::Returned | Kind::ReturnedErr) {
-            item.slot.fill(Ok(received));
+            item.end(Ok(received));
             return;
         }
         let (kind, detail) = explain(None, Answer::Frame(kind, received));
@@ -289,7 +317,7 @@ impl Worker {
             detail,
             stderr,
         };
-        item.slot.fill(Err(failure));
+        item.end(Err(failure));
     }
 
     /// Whether it had begun with its first task when it died.

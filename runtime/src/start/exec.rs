@@ -8,7 +8,7 @@
 //! | 1 | makes a socket pair and the lifeline, a pipe | | | |
 //! | 2 | clones | closes what it isn't to have, executes | step 3 finds it out | the launch fails, or as below |
 //! | 3 | closes the child's ends | `enter` verifies the variable, takes it out of the environment, arms the lifeline and looks whether it has closed | the child exits; from here on the kernel kills it | step 4 fails, or the pidfd is ready: the start has succeeded, and `join` tells of the death |
-//! | 4 | sends the order, then the arguments | reads both, to the end | | as above |
+//! | 4 | sends the order, then the arguments with their descriptors | reads both, to the end | | as above |
 //! | 5 | | runs the function | | `join` tells |
 //! | 6 | receives, whoever waits or else the background | sends one frame: value, panic, or what it couldn't understand | | an unfinished frame is no result |
 //! | 7 | finds the pidfd ready, reaps | exits | | |
@@ -34,7 +34,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 const PROGRAM: &CStr = c"/proc/self/exe";
 
@@ -100,7 +100,7 @@ pub(super) fn start(
             ),
         };
         order.stdout = real.is_some();
-        message.fds.extend(real);
+        message.fds.extend(real.map(Arc::new));
     }
     message.body = order.encode();
     let order = Outgoing::new(frame::Kind::Order, message).map_err(resources("its order"))?;

@@ -16,6 +16,8 @@ use crate::process::output::Pipes;
 use crate::process::{Process, current};
 use crate::reaper;
 use crate::registry::{Entry, check_unique};
+use crate::sys::socket::{CONGESTION, RETRY, is_congested};
+use crate::sys::wait::{Deadline, is_ready, poll};
 use crate::wire::frame::{self, Outgoing};
 use crate::wire::message::Message;
 use crate::wire::order::Order;
@@ -198,23 +200,27 @@ fn deliver<'a>(
     frames: impl IntoIterator<Item = Outgoing<'a>>,
 ) -> io::Result<()> {
     for mut frame in frames {
+        let congested = Deadline::after(CONGESTION);
         fault::half_sent("parent-half-sent", &frame, socket.as_fd());
         loop {
-            match frame.send(socket.as_fd(), false) {
+            let (room, until) = match frame.send(socket.as_fd(), false) {
                 Ok(true) => {
                     fault::point("parent-frame-sent");
                     break;
                 }
-                Ok(false) => {}
+                Ok(false) => (PollFlags::POLLOUT, Deadline::NEVER),
                 Err(error) if is_gone(&error) => return Ok(()),
+                Err(error) if is_congested(&error) && !congested.has_passed() => {
+                    (PollFlags::empty(), Deadline::after(RETRY))
+                }
                 Err(error) => return Err(error),
-            }
+            };
             let mut polled = [
-                PollFd::new(socket.as_fd(), PollFlags::POLLOUT),
+                PollFd::new(socket.as_fd(), room),
                 PollFd::new(child.pidfd(), PollFlags::POLLIN),
             ];
-            crate::sys::wait::poll(&mut polled, crate::sys::wait::Deadline::NEVER)?;
-            if crate::sys::wait::is_ready(&polled[1]) {
+            poll(&mut polled, until)?;
+            if is_ready(&polled[1]) {
                 return Ok(());
             }
         }

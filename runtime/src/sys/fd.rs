@@ -16,11 +16,14 @@ pub(crate) fn lift_above_stdio(fd: OwnedFd) -> Result<OwnedFd, (OwnedFd, io::Err
     if fd.as_raw_fd() > 2 {
         return Ok(fd);
     }
-    match fcntl(&fd, FcntlArg::F_DUPFD_CLOEXEC(3)) {
-        // SAFETY: fcntl has just made this descriptor, for us alone.
-        Ok(number) => Ok(unsafe { OwnedFd::from_raw_fd(number) }),
-        Err(error) => Err((fd, error.into())),
-    }
+    duplicate(fd.as_fd()).map_err(|error| (fd, error))
+}
+
+/// Another descriptor for the same open file.
+pub(crate) fn duplicate(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let number = fcntl(fd, FcntlArg::F_DUPFD_CLOEXEC(3))?;
+    // SAFETY: fcntl has just made this descriptor, for us alone.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
 /// How many bytes can be read from a pipe at the moment: ioctl_pipe(2).

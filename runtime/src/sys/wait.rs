@@ -20,6 +20,14 @@ impl Deadline {
         Self(Instant::now().checked_add(time))
     }
 
+    /// This one, or one in `time` if that is earlier.
+    pub(crate) fn at_most(self, time: Duration) -> Self {
+        match self.remaining() {
+            Some(left) if left < time => self,
+            _ => Self::after(time),
+        }
+    }
+
     pub(crate) fn has_passed(self) -> bool {
         self.remaining().is_some_and(|left| left.is_zero())
     }

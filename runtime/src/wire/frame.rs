@@ -8,16 +8,17 @@
 //! bulk runs, one after the other
 //! ```
 //!
-//! All numbers are little-endian. Descriptors come with the first bytes of the head. The reader
-//! believes nothing: lengths are held against a limit before anything is allocated, and memory is
-//! only touched as bytes arrive.
+//! All numbers are little-endian. Descriptors go with the first byte of the head, and only with that:
+//! what is sent first brings all of them, and as a frame is read to its end and no further, they can't
+//! be taken for those of the next. The reader believes nothing: lengths are held against a limit before
+//! anything is allocated, and memory is only touched as bytes arrive.
 
-use super::message::{Bulk, Element, Message, Received};
+use super::message::{Arrival, Beside, Bulk, Element, Message, Received};
 use super::plain::Buffer;
-use crate::sys::socket;
+use crate::sys::socket::{self, Rights};
 use std::fmt;
 use std::io::{self, IoSlice};
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 
 const MAGIC: [u8; 4] = *b"ofs1";
 const HEAD: usize = 24;
@@ -191,7 +192,8 @@ pub(crate) struct Incoming {
     parts: Vec<Buffer>,
     /// The first of them that isn't full.
     current: usize,
-    fds: Vec<OwnedFd>,
+    rights: Rights,
+    fds: Vec<Arrival>,
     limit: u64,
     accept_fds: bool,
 }
@@ -230,6 +232,7 @@ impl Incoming {
             kind: None,
             parts: Vec::new(),
             current: 0,
+            rights: Rights::default(),
             fds: Vec::new(),
             limit,
             accept_fds,
@@ -296,8 +299,8 @@ impl Incoming {
             let start = self.head.len();
             let mut piece = [0; 1024];
             let piece = &mut piece[..(wanted - start).min(1024)];
-            let fds = self.accept_fds.then_some(&mut self.fds);
-            match socket::receive_bytes(socket, piece, fds, wait) {
+            let rights = self.accept_fds.then_some(&mut self.rights);
+            match socket::receive_bytes(socket, piece, rights, wait) {
                 Ok(0) => return Err(FrameError::Ended(start > 0)),
                 Ok(count) => self.head.extend(&piece[..count]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -327,8 +330,8 @@ impl Incoming {
         let kind = Kind::from_wire(self.head[4]).ok_or(FrameError::Corrupt("unknown kind"))?;
         let body = u64::from_le_bytes(array(&self.head, 8));
         let fds = u32::from_le_bytes(array(&self.head, 20)) as usize;
-        if fds != self.fds.len() && self.accept_fds {
-            return Err(FrameError::Corrupt("descriptors are missing"));
+        if self.accept_fds {
+            self.take_rights(fds)?;
         }
         let mut runs = vec![(Element::U8, body)];
         for row in self.head[HEAD..].chunks_exact(ROW) {
@@ -367,18 +370,34 @@ impl Incoming {
         Ok(kind)
     }
 
+    /// All that came with the head must be as many as it says, but for those that the kernel kept back:
+    /// without them only who refers to them fails.
+    fn take_rights(&mut self, count: usize) -> Result<(), FrameError> {
+        let Rights { fds, withheld } = std::mem::take(&mut self.rights);
+        let missing = count.checked_sub(fds.len());
+        self.fds = fds.into_iter().map(Arrival::Here).collect();
+        match (missing, withheld) {
+            (Some(0), _) => Ok(()),
+            (Some(missing), Some(error)) if count <= socket::MAX_FDS => {
+                let missing = (0..missing).map(|_| Arrival::Withheld(error));
+                self.fds.extend(missing);
+                Ok(())
+            }
+            _ => Err(FrameError::Corrupt("descriptors are missing")),
+        }
+    }
+
     fn finish(&mut self) -> Received {
         let mut parts = std::mem::take(&mut self.parts).into_iter();
         let body = parts
             .next()
             .and_then(|body| body.into_vec().ok())
             .unwrap_or_default();
-        let fds = std::mem::take(&mut self.fds);
-        Received {
-            body,
+        let beside = Beside {
             bulk: parts.map(Some).collect(),
-            fds: fds.into_iter().map(Some).collect(),
-        }
+            fds: std::mem::take(&mut self.fds),
+        };
+        Received { body, beside }
     }
 }
 
@@ -419,3 +438,7 @@ impl fmt::Display for FrameError {
 }
 
 impl std::error::Error for FrameError {}
+
+#[cfg(test)]
+#[path = "frame_tests.rs"]
+mod tests;

@@ -1,5 +1,6 @@
 //! What one frame carries: a body, bulk data beside it, and file descriptors.
 
+use nix::errno::Errno;
 use std::alloc::Layout;
 use std::fmt;
 use std::os::fd::OwnedFd;
@@ -10,12 +11,21 @@ pub(crate) use super::plain::Buffer;
 /// A message on its way out, gathered from where its parts lie.
 #[derive(Default)]
 pub struct Message<'a> {
-    /// Encoded values. They refer to [`Message::bulk`] by index.
+    /// Encoded values. They refer to [`Message::bulk`] and [`Message::fds`] by index.
     pub(crate) body: Vec<u8>,
     /// Large runs of plain elements, which are written from where they are.
     pub(crate) bulk: Vec<Bulk<'a>>,
-    /// Descriptors that travel beside the bytes.
-    pub(crate) fds: Vec<OwnedFd>,
+    /// Descriptors that travel beside the bytes. Shared, as a task may be sent again, and many tasks may
+    /// have the same.
+    pub(crate) fds: Vec<Arc<OwnedFd>>,
+}
+
+/// How much is in a message.
+#[derive(Clone, Copy)]
+pub(crate) struct Extent {
+    body: usize,
+    bulk: usize,
+    fds: usize,
 }
 
 /// A run of plain elements that is sent as its bytes.
@@ -31,6 +41,30 @@ pub(crate) enum Bulk<'a> {
 }
 
 impl Message<'_> {
+    pub(crate) fn extent(&self) -> Extent {
+        Extent {
+            body: self.body.len(),
+            bulk: self.bulk.len(),
+            fds: self.fds.len(),
+        }
+    }
+
+    /// Takes back what has been added since.
+    pub(crate) fn cut(&mut self, extent: Extent) {
+        self.body.truncate(extent.body);
+        self.bulk.truncate(extent.bulk);
+        self.fds.truncate(extent.fds);
+    }
+
+    /// Another copy of the body, with the same things beside it.
+    pub(crate) fn share(message: &Message<'static>) -> Message<'static> {
+        Message {
+            body: message.body.clone(),
+            bulk: message.bulk.iter().map(Bulk::share).collect(),
+            fds: message.fds.clone(),
+        }
+    }
+
     /// The same, with copies of what it borrows.
     pub(crate) fn into_owned(self) -> Message<'static> {
         let own = |run: Bulk<'_>| Bulk::Shared {
@@ -52,9 +86,23 @@ impl Message<'_> {
 #[derive(Default)]
 pub struct Received {
     pub(crate) body: Vec<u8>,
-    /// Each is taken once, by the value that refers to it.
+    pub(crate) beside: Beside,
+}
+
+/// What has arrived beside the body of a message. Each is taken once, by the value that refers to it.
+#[derive(Default)]
+pub struct Beside {
     pub(crate) bulk: Vec<Option<Buffer>>,
-    pub(crate) fds: Vec<Option<OwnedFd>>,
+    pub(crate) fds: Vec<Arrival>,
+}
+
+/// A descriptor at its destination.
+#[derive(Debug)]
+pub(crate) enum Arrival {
+    Here(OwnedFd),
+    Taken,
+    /// The kernel didn't hand it out.
+    Withheld(Errno),
 }
 
 impl Bulk<'_> {
@@ -143,13 +191,13 @@ impl fmt::Debug for Message<'_> {
 
 impl fmt::Debug for Received {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { body, bulk, fds } = self;
-        write!(
-            f,
-            "Received({} bytes, {} bulk, {} fds)",
-            body.len(),
-            bulk.len(),
-            fds.len()
-        )
+        write!(f, "Received({} bytes, {:?})", self.body.len(), self.beside)
+    }
+}
+
+impl fmt::Debug for Beside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { bulk, fds } = self;
+        write!(f, "Beside({} bulk, {} fds)", bulk.len(), fds.len())
     }
 }

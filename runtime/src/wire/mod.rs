@@ -2,6 +2,7 @@
 
 mod bytes;
 pub(crate) mod codec;
+mod descriptor;
 pub(crate) mod fields;
 pub(crate) mod frame;
 mod handover;
@@ -12,6 +13,7 @@ mod portable;
 
 pub use bytes::Bytes;
 pub use codec::CodecError;
-pub use message::{Message, Received};
+pub(crate) use descriptor::Descriptor;
+pub use message::{Beside, Message, Received};
 pub(crate) use plain::Buffer;
 pub use portable::Portable;

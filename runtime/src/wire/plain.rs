@@ -71,7 +71,7 @@ pub(crate) fn same<A: 'static, B: 'static>(value: A) -> Option<B> {
 /// Only whole elements can be taken out.
 // Not a vector for each element type: all that differs is how the memory is aligned, and the same code
 // fourteen times is a large part of a small program.
-pub struct Buffer {
+pub(crate) struct Buffer {
     /// `wanted` bytes from the global allocator, aligned for `element`; dangling if that is none.
     start: NonNull<u8>,
     element: Element,

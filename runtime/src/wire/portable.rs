@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::codec::{self, CodecError};
-use super::message::{Buffer, Message};
+use super::message::{Beside, Message};
 
 /// A type whose values can be sent to another process.
 ///
@@ -15,17 +15,18 @@ use super::message::{Buffer, Message};
     label = "this type would have to be serialized",
     note = "if the type is yours, put `#[derive(serde::Serialize, serde::Deserialize)]` on it, or on \
             what it contains",
-    note = "an error travels as `offspring::RemoteError`; a handle, a lock or a channel cannot be \
-            shared across processes: send what it was made from"
+    note = "an error travels as `offspring::RemoteError`; locks and memory that processes share are in \
+            `offspring::sync` and `offspring::shared`; a file, a socket or a pointer cannot be sent: \
+            send what it was made from"
 )]
 pub trait Portable: Sized + 'static {
     /// Appends the value to a message. If that fails, the message is as it was before.
     #[doc(hidden)]
     fn encode<'a>(&'a self, message: &mut Message<'a>) -> Result<(), CodecError>;
 
-    /// Reads a value that fills `body`, and takes the bulk runs it refers to.
+    /// Reads a value that fills `body`, and takes what it refers to beside that.
     #[doc(hidden)]
-    fn decode(body: &[u8], bulk: &mut [Option<Buffer>]) -> Result<Self, CodecError>;
+    fn decode(body: &[u8], beside: &mut Beside) -> Result<Self, CodecError>;
 }
 
 // Without this the compiler would explain that `Serialize` is missing, and on which of serde's types it
@@ -36,7 +37,7 @@ impl<T: Serialize + DeserializeOwned + 'static> Portable for T {
         codec::encode(self, message)
     }
 
-    fn decode(body: &[u8], bulk: &mut [Option<Buffer>]) -> Result<Self, CodecError> {
-        codec::decode(body, bulk)
+    fn decode(body: &[u8], beside: &mut Beside) -> Result<Self, CodecError> {
+        codec::decode(body, beside)
     }
 }

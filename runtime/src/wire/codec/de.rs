@@ -1,20 +1,25 @@
 //! The decoder as a serde `Deserializer`.
 
+use std::io;
+use std::os::fd::OwnedFd;
+
+use nix::errno::Errno;
 use serde::de::{DeserializeSeed, Deserializer, Error, Expected, Unexpected, Visitor};
 
 use super::super::handover;
-use super::super::message::{Buffer, Element};
+use super::super::message::{Arrival, Beside, Buffer, Element};
 use super::super::plain::Plain;
 use super::access::{Elements, Entries, Keys};
 use super::input::Input;
 use super::symbols::Symbols;
 use super::variant::{Content, Variant};
 use super::{CodecError, MAX_DEPTH, Result, tag};
+use crate::sys::hint::hint;
 
-/// Reads one value from a body, and the bulk runs it refers to.
+/// Reads one value from a body, and what it refers to beside that.
 pub(super) struct Decoder<'de, 'b> {
     pub(super) input: Input<'de>,
-    bulk: &'b mut [Option<Buffer>],
+    beside: &'b mut Beside,
     symbols: Vec<&'de str>,
     /// The name of a field or variant that is to be read as a value: what the tag `NAME` stands for,
     /// which is never in a body.
@@ -35,11 +40,20 @@ fn other_elements(found: Element, expected: Element) -> CodecError {
     CodecError::new(format_args!("a run of {found:?}, not of {expected:?}"))
 }
 
+#[cold]
+fn withheld(error: Errno) -> CodecError {
+    let error = io::Error::from(error);
+    CodecError::new(format_args!(
+        "the handle didn't arrive: {error}{}",
+        hint(&error)
+    ))
+}
+
 impl<'de, 'b> Decoder<'de, 'b> {
-    pub(super) fn new(body: &'de [u8], bulk: &'b mut [Option<Buffer>]) -> Self {
+    pub(super) fn new(body: &'de [u8], beside: &'b mut Beside) -> Self {
         Self {
             input: Input::new(body),
-            bulk,
+            beside,
             symbols: Vec::new(),
             pending: None,
             depth: 0,
@@ -164,11 +178,54 @@ impl<'de, 'b> Decoder<'de, 'b> {
         let index = self.input.count()?;
         let slot = usize::try_from(index)
             .ok()
-            .and_then(|index| self.bulk.get_mut(index));
+            .and_then(|index| self.beside.bulk.get_mut(index));
         let slot =
             slot.ok_or_else(|| CodecError::new(format_args!("there is no bulk run {index}")))?;
         slot.take()
             .ok_or_else(|| CodecError::new(format_args!("bulk run {index} is used twice")))
+    }
+
+    /// The descriptor whose index comes next.
+    fn descriptor(&mut self) -> Result<OwnedFd> {
+        let index = self.input.count()?;
+        let slot = usize::try_from(index)
+            .ok()
+            .and_then(|index| self.beside.fds.get_mut(index));
+        let slot =
+            slot.ok_or_else(|| CodecError::new(format_args!("there is no handle {index}")))?;
+        if let Arrival::Withheld(error) = slot {
+            return Err(withheld(*error));
+        }
+        match std::mem::replace(slot, Arrival::Taken) {
+            Arrival::Here(fd) => Ok(fd),
+            _ => Err(CodecError::new(format_args!(
+                "handle {index} is used twice"
+            ))),
+        }
+    }
+
+    /// Why the descriptor that comes next, which is closed, can't be had here.
+    #[cold]
+    fn misplaced(&mut self) -> CodecError {
+        match self.descriptor() {
+            Ok(_) => CodecError::new(
+                "a handle is here, which serde can't pass through #[serde(flatten)], untagged and \
+                 internally tagged types: make it an argument or a field of its own",
+            ),
+            Err(error) => error,
+        }
+    }
+
+    /// Hands a descriptor to the visitor that has asked for one.
+    fn deliver<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value> {
+        if self.input.skip(tag::SOME)? {
+            return self.nested(1, |decoder| decoder.deliver(visitor));
+        }
+        if !self.input.skip(tag::FD)? {
+            return self.any::<false, V>(visitor);
+        }
+        let fd = self.descriptor()?;
+        handover::deliver(fd, || visitor.visit_unit())
     }
 
     /// The run of plain elements that comes next, if one does.
@@ -251,6 +308,7 @@ impl<'de, 'b> Decoder<'de, 'b> {
             tag::BYTES => return visitor.visit_borrowed_bytes(self.input.bytes()?),
             tag::BULK => return visitor.visit_byte_buf(elements(self.bulk()?)?),
             tag::BULK_STR => return visitor.visit_string(self.bulk_text()?),
+            tag::FD => return Err(self.misplaced()),
             tag::SEQ => {
                 let hint = self.hint()?;
                 return self.nested(1, |decoder| {
@@ -310,6 +368,10 @@ impl<'de> Deserializer<'de> for &mut Decoder<'de, '_> {
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        if self.input.skip(tag::FD)? {
+            drop(self.descriptor()?);
+            return visitor.visit_unit();
+        }
         self.any::<true, V>(visitor)
     }
 
@@ -368,7 +430,10 @@ impl<'de> Deserializer<'de> for &mut Decoder<'de, '_> {
         visitor: V,
     ) -> Result<V::Value> {
         if handover::is_reserved(name) {
-            return self.inside_options::<false, V>(visitor);
+            return match name {
+                handover::DESCRIPTOR => self.deliver(visitor),
+                _ => self.inside_options::<false, V>(visitor),
+            };
         }
         self.nested(1, |decoder| visitor.visit_newtype_struct(decoder))
     }

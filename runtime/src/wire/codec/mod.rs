@@ -25,6 +25,7 @@
 //! | `VARIANT` | name, content: a value; for tuple variants a `SEQ`, for struct variants a `STRUCT` |
 //! | `RUN` | number of an [`Element`](super::message::Element), count of bytes, the bytes |
 //! | `BULK`, `BULK_STR` | count: which bulk run of the message it is |
+//! | `FD` | count: which descriptor of the message it is |
 //!
 //! The counts of `SEQ` and `MAP` are no more than a hint how much memory to reserve, since a `Serialize`
 //! implementation may not know them or be wrong about them; `END` is what counts.
@@ -39,6 +40,8 @@
 //! machine. Elements other than `u8` are only ever a whole value: that is how a vector of numbers
 //! travels that is not inside anything else, and only the types that are written like that can be read
 //! from it.
+//!
+//! An `FD` is read as the [`Descriptor`](super::Descriptor) that it was written from, and as nothing else.
 //!
 //! # Limits
 //!

@@ -1,7 +1,11 @@
 //! Writing the parts that values consist of.
 
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
 use super::super::message::{Bulk, Element, Message};
-use super::{BULK_FROM, tag};
+use super::{BULK_FROM, CodecError, Result, tag};
+use crate::sys::socket::MAX_FDS;
 
 pub(super) fn count(body: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
@@ -48,4 +52,17 @@ fn bulk<'a>(message: &mut Message<'a>, tag: u8, run: Bulk<'a>) {
     message.body.push(tag);
     count(&mut message.body, message.bulk.len() as u64);
     message.bulk.push(run);
+}
+
+/// Puts a descriptor beside the body, and its index into it.
+pub(super) fn descriptor(message: &mut Message<'_>, fd: Arc<OwnedFd>) -> Result<()> {
+    if message.fds.len() == MAX_FDS {
+        return Err(CodecError::new(format_args!(
+            "a call can carry {MAX_FDS} handles at most"
+        )));
+    }
+    message.body.push(tag::FD);
+    count(&mut message.body, message.fds.len() as u64);
+    message.fds.push(fd);
+    Ok(())
 }

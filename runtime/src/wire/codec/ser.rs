@@ -1,12 +1,15 @@
 //! The encoder as a serde `Serializer`.
 
+use std::io;
+
 use serde::ser::{Error, Serialize, Serializer};
 
 use super::super::handover::{self, Parcel};
-use super::super::message::{Bulk, Element, Message};
+use super::super::message::{Bulk, Element, Extent, Message};
 use super::compound::{Closing, Compound};
 use super::symbols::Symbols;
 use super::{CodecError, MAX_DEPTH, Result, output, tag};
+use crate::sys::hint::hint;
 
 /// Writes one value into a message.
 pub(super) struct Encoder<'m, 'a> {
@@ -29,11 +32,10 @@ impl<'m, 'a> Encoder<'m, 'a> {
     }
 
     /// How it went in all. After a failure the message is cut back to where it was at the start.
-    pub(super) fn finish(self, result: Result<()>, (body, bulk): (usize, usize)) -> Result<()> {
+    pub(super) fn finish(self, result: Result<()>, start: Extent) -> Result<()> {
         let result = result.and(self.broken.map_or(Ok(()), Err));
         if result.is_err() {
-            self.message.body.truncate(body);
-            self.message.bulk.truncate(bulk);
+            self.message.cut(start);
         }
         result
     }
@@ -113,6 +115,14 @@ impl<'m, 'a> Encoder<'m, 'a> {
         self.name(variant);
         Ok(())
     }
+}
+
+#[cold]
+fn no_descriptor(error: io::Error) -> CodecError {
+    CodecError::new(format_args!(
+        "the descriptor of the handle can't be duplicated: {error}{}",
+        hint(&error)
+    ))
 }
 
 macro_rules! numbers {
@@ -225,6 +235,10 @@ impl<'e, 'm, 'a> Serializer for &'e mut Encoder<'m, 'a> {
                         bytes,
                     },
                 );
+            }
+            Some(Parcel::Fd(fd)) => {
+                self.message.body.truncate(start);
+                output::descriptor(self.message, fd.map_err(no_descriptor)?)?;
             }
             // Buffered by serde on the way here, it has become ordinary bytes.
             None => {}

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::super::message::{Buffer, Bulk, Message, with_elements};
+use super::super::message::{Beside, Bulk, Message, with_elements};
 use super::super::plain::{Plain, as_plain, same};
 use super::de::{Decoder, elements};
 use super::ser::Encoder;
@@ -85,18 +85,16 @@ pub(crate) fn encode_unsized<T: Serialize + ?Sized>(
     value: &T,
     message: &mut Message<'_>,
 ) -> Result<()> {
-    let start = (message.body.len(), message.bulk.len());
+    let start = message.extent();
     let mut encoder = Encoder::new(message);
     let result = value.serialize(&mut encoder);
     encoder.finish(result, start)
 }
 
-/// Reads the one value that a body consists of. Bulk runs it refers to are taken and become part of it.
-pub(crate) fn decode<T: DeserializeOwned + 'static>(
-    body: &[u8],
-    bulk: &mut [Option<Buffer>],
-) -> Result<T> {
-    let mut decoder = Decoder::new(body, bulk);
+/// Reads the one value that a body consists of. What it refers to beside that is taken, and becomes part
+/// of it.
+pub(crate) fn decode<T: DeserializeOwned + 'static>(body: &[u8], beside: &mut Beside) -> Result<T> {
+    let mut decoder = Decoder::new(body, beside);
     let value = match decode_plain(&mut decoder)? {
         Some(value) => value,
         None => T::deserialize(&mut decoder)?,

@@ -2,17 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
+use std::os::fd::AsFd;
 
+use nix::errno::Errno;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::serde_types::{Adjacent, Flattened, Internal, Shape, Tree, Untagged, flattened};
 use super::*;
 use crate::Bytes;
+use crate::sys::fd;
+use crate::wire::descriptor::tests::{Handle, pipe};
 
 #[track_caller]
 fn fails<T: DeserializeOwned + 'static>(body: &[u8], expected: &str) {
-    let error = decode::<T>(body, &mut [])
+    let error = decode::<T>(body, &mut Beside::default())
         .err()
         .expect("decoded")
         .to_string();
@@ -105,14 +109,14 @@ fn bad_parts() {
 #[test]
 fn bad_bulk() {
     let twice = [tag::SEQ, 2, tag::BULK, 0, tag::BULK, 0, tag::END];
-    let error = decode::<Vec<Bytes>>(&twice, &mut [Some(vec![1_u8].into())]).unwrap_err();
+    let error = decode::<Vec<Bytes>>(&twice, &mut runs([Some(vec![1_u8].into())])).unwrap_err();
     assert_eq!(error.to_string(), "[1]: bulk run 0 is used twice");
-    let error = decode::<Vec<Bytes>>(&twice, &mut [Some(vec![1_u32].into())]).unwrap_err();
+    let error = decode::<Vec<Bytes>>(&twice, &mut runs([Some(vec![1_u32].into())])).unwrap_err();
     assert_eq!(error.to_string(), "[0]: a run of U32, not of U8");
     let run = [tag::BULK, 0];
-    assert!(decode::<Vec<f64>>(&run, &mut [Some(vec![1_u64].into())]).is_err());
+    assert!(decode::<Vec<f64>>(&run, &mut runs([Some(vec![1_u64].into())])).is_err());
     assert_eq!(
-        decode::<Vec<f64>>(&run, &mut [Some(vec![1.0].into())]).unwrap(),
+        decode::<Vec<f64>>(&run, &mut runs([Some(vec![1.0].into())])).unwrap(),
         [1.0]
     );
 }
@@ -161,9 +165,9 @@ fn depth() {
                 if closed { levels } else { 0 },
             ));
             let read = [
-                decode::<IgnoredAny>(&body, &mut []).map(drop),
-                decode::<serde_json::Value>(&body, &mut []).map(drop),
-                decode::<Untagged>(&body, &mut []).map(drop),
+                decode::<IgnoredAny>(&body, &mut Beside::default()).map(drop),
+                decode::<serde_json::Value>(&body, &mut Beside::default()).map(drop),
+                decode::<Untagged>(&body, &mut Beside::default()).map(drop),
             ];
             assert_eq!(read[0].is_ok(), levels == MAX_DEPTH, "{:?}", read[0]);
             if levels > MAX_DEPTH {
@@ -204,12 +208,19 @@ fn huge_counts_reserve_little() {
     let mut open = vec![tag::SEQ];
     open.extend([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1]);
     let one = [&open[..], &[tag::U8, 7, tag::END]].concat();
-    assert!(decode::<Vec<u8>>(&one, &mut []).unwrap().capacity() < 100);
+    assert!(
+        decode::<Vec<u8>>(&one, &mut Beside::default())
+            .unwrap()
+            .capacity()
+            < 100
+    );
 
     let mut nested = open.repeat(100);
     nested.extend([tag::END; 100]);
     assert_eq!(
-        decode::<Announced>(&nested, &mut []).unwrap().0,
+        decode::<Announced>(&nested, &mut Beside::default())
+            .unwrap()
+            .0,
         nested.len()
     );
 
@@ -267,16 +278,22 @@ impl Random {
 }
 
 fn attack<T: DeserializeOwned + 'static>(body: &[u8], bulk: bool) {
-    let mut runs = [
+    let mut beside = runs([
         bulk.then(|| Buffer::from(vec![b'x'; 4])),
         Some(Buffer::from(vec![1.5, 2.5])),
+    ]);
+    let fd = || fd::duplicate(std::io::stderr().as_fd()).unwrap();
+    beside.fds = vec![
+        Arrival::Here(fd()),
+        Arrival::Withheld(Errno::EMFILE),
+        Arrival::Here(fd()),
     ];
-    let _ = black_box(decode::<T>(black_box(body), &mut runs));
+    let _ = black_box(decode::<T>(black_box(body), &mut beside));
 }
 
 type Attack = fn(&[u8], bool);
 
-const ATTACKS: [Attack; 16] = [
+const ATTACKS: [Attack; 18] = [
     attack::<IgnoredAny>,
     attack::<serde_json::Value>,
     attack::<Shape>,
@@ -293,6 +310,8 @@ const ATTACKS: [Attack; 16] = [
     attack::<BTreeMap<Option<Option<String>>, (u8, char, i128)>>,
     attack::<(std::time::SystemTime, std::net::IpAddr, Result<(), f32>)>,
     attack::<Chain>,
+    attack::<Vec<Option<Handle>>>,
+    attack::<BTreeMap<String, (u8, Handle)>>,
 ];
 
 #[test]
@@ -304,6 +323,7 @@ fn mutations_and_noise() {
             children: vec![],
         }],
     };
+    let (_text, handle) = pipe();
     let seeds = [
         body(&flattened()),
         body(&vec![
@@ -327,6 +347,8 @@ fn mutations_and_noise() {
         body(&Adjacent::Tuple(1, Some(()))),
         body(&tree),
         body(&vec![1.5_f64, 2.5]),
+        body(&vec![Some(handle.clone()), None, Some(handle.clone())]),
+        body(&BTreeMap::from([("x", (1_u8, handle))])),
         body(&vec![1.5_f64; 1000]),
         body(&"text".to_owned()),
         body(&vec![

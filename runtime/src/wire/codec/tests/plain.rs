@@ -51,28 +51,28 @@ fn runs_are_neither_copied_on_the_way_out_nor_in() {
     assert!(sent.body.len() < 10);
     assert_eq!(sent.bulk[0].bytes().as_ptr(), vec.as_ptr().cast());
 
-    let (body, mut bulk) = (sent.body, [Some(Buffer::from(vec.clone()))]);
-    let address = bulk[0]
+    let (body, mut beside) = (sent.body, runs([Some(Buffer::from(vec.clone()))]));
+    let address = beside.bulk[0]
         .as_mut()
         .unwrap()
         .spare()
         .as_ptr()
         .wrapping_sub(8000);
-    let back: Vec<f64> = decode(&body, &mut bulk).unwrap();
+    let back: Vec<f64> = decode(&body, &mut beside).unwrap();
     assert_eq!(back.as_ptr().cast(), address);
-    assert!(bulk[0].is_none());
+    assert!(beside.bulk[0].is_none());
 
     let text = "x".repeat(5000);
     let sent = message(&text);
     assert_eq!(sent.bulk[0].bytes().as_ptr(), text.as_ptr());
-    let mut bulk = [Some(Buffer::from(text.clone().into_bytes()))];
-    let address = bulk[0]
+    let mut beside = runs([Some(Buffer::from(text.clone().into_bytes()))]);
+    let address = beside.bulk[0]
         .as_mut()
         .unwrap()
         .spare()
         .as_ptr()
         .wrapping_sub(5000);
-    let back: String = decode(&sent.body, &mut bulk).unwrap();
+    let back: String = decode(&sent.body, &mut beside).unwrap();
     assert_eq!(back.as_ptr().cast(), address);
 }
 
@@ -88,8 +88,8 @@ fn borrowed_values() {
             bytes: Arc::default(),
         });
         write(&mut message).unwrap();
-        let (body, mut bulk) = arrived(message);
-        decode(&body, &mut bulk).unwrap()
+        let (body, mut beside) = arrived(message);
+        decode(&body, &mut beside).unwrap()
     }
     static NUMBERS: [u32; 5000] = [7; 5000];
     let text: &'static str = "long ".repeat(5000).leak();
@@ -144,7 +144,7 @@ fn strings_and_paths() {
 fn text_in_bulk_must_be_utf8() {
     let body = body(&"x".repeat(5000));
     let error =
-        decode::<String>(&body, &mut [Some(Buffer::from(vec![0xff_u8; 5000]))]).unwrap_err();
+        decode::<String>(&body, &mut runs([Some(Buffer::from(vec![0xff_u8; 5000]))])).unwrap_err();
     assert!(error.to_string().contains("utf-8"), "{error}");
 }
 

@@ -430,7 +430,10 @@ fn names_are_sent_once() {
     encode(&value, &mut message).unwrap();
     let (first, second) = message.body.split_at(one);
     assert_eq!(first, second);
-    assert_eq!(decode::<Vec<Key>>(second, &mut []).unwrap(), value);
+    assert_eq!(
+        decode::<Vec<Key>>(second, &mut Beside::default()).unwrap(),
+        value
+    );
 }
 
 #[test]

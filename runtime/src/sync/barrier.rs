@@ -1,0 +1,304 @@
+//! Meeting points.
+//!
+//! Everything is changed with the gate's lock held. The last to come is the leader; it runs the action, if there is one, with the lock, ends
+//! the pass, and wakes the others. Since the lock is a watched one on which they sleep too, they learn of it when the leader dies:
+//! whoever then takes the lock finds it abandoned, breaks the barrier and wakes all. One that dies asleep rings the bell, which
+//! has the same consequence.
+
+use super::gate::{Gate, Reason};
+use super::handle::handle;
+use super::lock::{Lock, Taken};
+use super::segment::{Body, Shared};
+use crate::Result;
+use crate::error::Error;
+use crate::sys::wait::Deadline;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::SeqCst;
+use std::time::Duration;
+
+/// A place where a number of processes or threads wait for each other. Python's `Barrier`.
+///
+/// When as many as were said at its making wait at it, all go on, and it is there for the next pass. A clone or an
+/// argument is another handle to the same.
+///
+/// It *breaks* if one that waits there dies or runs out of time, if the leader's action panics or the leader dies, and by
+/// [`abort`](Self::abort): then all who wait get [`BrokenBarrier`], and so does who comes later, until a [`reset`](Self::reset).
+/// That one which isn't there will never come, because it has died elsewhere, can't be known here: use
+/// [`wait_timeout`](Self::wait_timeout) where that may be.
+///
+/// ```
+/// # #[offspring::main]
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let barrier = offspring::sync::Barrier::new(2)?;
+/// std::thread::scope(|scope| {
+///     let other = scope.spawn(|| barrier.wait().unwrap().is_leader());
+///     let leads = barrier.wait().unwrap().is_leader();
+///     assert_ne!(leads, other.join().unwrap());
+/// });
+/// # Ok(())
+/// # }
+/// ```
+pub struct Barrier(Arc<Shared<Data>>);
+
+#[repr(C)]
+struct Data {
+    changes: AtomicU32,
+    parties: AtomicU32,
+    waiting: AtomicU32,
+    /// How often all have met, or it was reset.
+    passes: AtomicU32,
+    broken: AtomicU32,
+    /// The last value of `passes` that came from a reset or a break.
+    failed: AtomicU32,
+}
+
+#[allow(unsafe_code)]
+// SAFETY: they are atomics.
+unsafe impl Body for Data {}
+
+handle!(Barrier, Data, 2, c"offspring-barrier");
+
+/// The barrier is broken, or was reset while this one waited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BrokenBarrier(());
+
+impl fmt::Display for BrokenBarrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "the barrier is broken: one of its parties died, ran out of time, panicked or aborted it",
+        )
+    }
+}
+
+impl std::error::Error for BrokenBarrier {}
+
+impl From<BrokenBarrier> for Error {
+    fn from(error: BrokenBarrier) -> Self {
+        Self::system("a barrier", std::io::Error::other(error))
+    }
+}
+
+/// How one has passed a [`Barrier`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BarrierWaitResult {
+    is_leader: bool,
+}
+
+impl BarrierWaitResult {
+    /// Whether this one was the last to come: it is so for exactly one a pass.
+    pub fn is_leader(&self) -> bool {
+        self.is_leader
+    }
+}
+
+impl Barrier {
+    /// A barrier for so many parties; 0 is as good as 1.
+    ///
+    /// # Errors
+    ///
+    /// There are no descriptors or no memory left.
+    pub fn new(parties: u32) -> Result<Self> {
+        let barrier = Self::create()?;
+        barrier.0.body().parties.store(parties.max(1), SeqCst);
+        barrier.lock().prepare();
+        Ok(barrier)
+    }
+
+    /// Waits for the others.
+    ///
+    /// # Errors
+    ///
+    /// The barrier is broken, breaks or is reset.
+    pub fn wait(&self) -> Result<BarrierWaitResult, BrokenBarrier> {
+        self.pass(None::<fn()>, Deadline::NEVER)
+    }
+
+    /// Waits for the others at most so long. If they haven't come by then, the barrier is broken.
+    ///
+    /// # Errors
+    ///
+    /// The barrier is broken, breaks or is reset.
+    pub fn wait_timeout(&self, timeout: Duration) -> Result<BarrierWaitResult, BrokenBarrier> {
+        self.pass(None::<fn()>, Deadline::after(timeout))
+    }
+
+    /// Waits for the others, and if this one is the leader, calls `action` before anybody goes on. All parties should bring
+    /// the same.
+    ///
+    /// # Errors
+    ///
+    /// The barrier is broken, breaks or is reset.
+    ///
+    /// # Panics
+    ///
+    /// If `action` does. Then the barrier is broken.
+    pub fn wait_with(&self, action: impl FnOnce()) -> Result<BarrierWaitResult, BrokenBarrier> {
+        self.pass(Some(action), Deadline::NEVER)
+    }
+
+    /// [`wait_with`](Self::wait_with), but at most so long, apart from the time that `action` takes.
+    ///
+    /// # Errors
+    ///
+    /// The barrier is broken, breaks or is reset.
+    ///
+    /// # Panics
+    ///
+    /// If `action` does. Then the barrier is broken.
+    pub fn wait_with_timeout(
+        &self,
+        action: impl FnOnce(),
+        timeout: Duration,
+    ) -> Result<BarrierWaitResult, BrokenBarrier> {
+        self.pass(Some(action), Deadline::after(timeout))
+    }
+
+    /// Makes it as new. Who waits gets [`BrokenBarrier`].
+    pub fn reset(&self) {
+        let held = self.enter();
+        held.fail_pass();
+        self.0.body().broken.store(0, SeqCst);
+    }
+
+    /// Breaks it, for whoever waits and whoever comes, until a [`reset`](Self::reset).
+    pub fn abort(&self) {
+        self.enter().break_it();
+    }
+
+    /// Whether it is broken.
+    pub fn is_broken(&self) -> bool {
+        self.0.body().broken.load(SeqCst) != 0
+    }
+
+    /// How many must come.
+    pub fn parties(&self) -> u32 {
+        self.0.body().parties.load(SeqCst)
+    }
+
+    /// How many are there at the moment.
+    pub fn waiting(&self) -> u32 {
+        self.0.body().waiting.load(SeqCst)
+    }
+
+    fn lock(&self) -> Lock<'_> {
+        self.0.lock(1).watched()
+    }
+
+    fn gate(&self) -> Gate<'_> {
+        Gate {
+            changes: &self.0.body().changes,
+            bell: self.0.lock(0),
+            lock: Some(self.lock()),
+        }
+    }
+
+    fn enter(&self) -> Held<'_> {
+        loop {
+            if let Some(taken) = self.lock().lock(Deadline::NEVER) {
+                return self.held(taken);
+            }
+        }
+    }
+
+    fn held(&self, taken: Taken) -> Held<'_> {
+        let held = Held(self);
+        if taken == Taken::Abandoned {
+            held.break_it();
+        }
+        held
+    }
+
+    fn pass(
+        &self,
+        action: Option<impl FnOnce()>,
+        deadline: Deadline,
+    ) -> Result<BarrierWaitResult, BrokenBarrier> {
+        let data = self.0.body();
+        let mut held = self.enter();
+        if self.is_broken() {
+            return Err(BrokenBarrier(()));
+        }
+        let pass = data.passes.load(SeqCst);
+        if data.waiting.fetch_add(1, SeqCst) + 1 >= self.parties() {
+            if let Some(action) = action {
+                held.act(action);
+            }
+            held.end_pass();
+            return Ok(BarrierWaitResult { is_leader: true });
+        }
+        loop {
+            let gate = self.gate();
+            let ticket = gate.ticket();
+            drop(held);
+            let awake = gate.sleep(ticket, deadline);
+            let reason = awake.reason;
+            held = self.held(awake.enter());
+            if data.passes.load(SeqCst) != pass {
+                return if data.failed.load(SeqCst) == pass.wrapping_add(1) {
+                    Err(BrokenBarrier(()))
+                } else {
+                    Ok(BarrierWaitResult { is_leader: false })
+                };
+            }
+            if matches!(reason, Reason::TimedOut | Reason::Bell) {
+                held.break_it();
+                return Err(BrokenBarrier(()));
+            }
+        }
+    }
+}
+
+/// A barrier whose lock this thread has.
+struct Held<'a>(&'a Barrier);
+
+impl Held<'_> {
+    fn end_pass(&self) {
+        let data = self.0.0.body();
+        data.waiting.store(0, SeqCst);
+        data.passes.fetch_add(1, SeqCst);
+        self.0.gate().wake(i32::MAX);
+    }
+
+    fn fail_pass(&self) {
+        let data = self.0.0.body();
+        let next = data.passes.load(SeqCst).wrapping_add(1);
+        data.failed.store(next, SeqCst);
+        self.end_pass();
+    }
+
+    fn break_it(&self) {
+        self.0.0.body().broken.store(1, SeqCst);
+        self.fail_pass();
+    }
+
+    /// Calls `action`. If it panics, the barrier is broken.
+    fn act(&self, action: impl FnOnce()) {
+        struct Breaks<'a>(&'a Held<'a>);
+        impl Drop for Breaks<'_> {
+            fn drop(&mut self) {
+                self.0.break_it();
+            }
+        }
+        let breaks = Breaks(self);
+        action();
+        std::mem::forget(breaks);
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.lock().unlock();
+    }
+}
+
+impl fmt::Debug for Barrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Barrier")
+            .field("parties", &self.parties())
+            .field("waiting", &self.waiting())
+            .field("is_broken", &self.is_broken())
+            .finish_non_exhaustive()
+    }
+}

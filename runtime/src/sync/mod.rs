@@ -1,0 +1,91 @@
+//! Locks and their like, for processes and threads.
+//!
+//! Each of these is a handle to memory that the kernel frees with its last user. A clone is another handle to the same, and so is what a
+//! child gets that it is passed to as an argument. Within one process they do what those of `std::sync` do.
+//!
+//! ```
+//! use offspring::sync::Mutex;
+//! use offspring::{spawn, subprocess};
+//!
+//! #[subprocess]
+//! fn deposit(account: &Mutex<u64>, amount: u64) {
+//!     *account.lock().unwrap() += amount;
+//! }
+//!
+//! #[offspring::main]
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let account = Mutex::new(0_u64)?;
+//!     let children = [spawn!(deposit, &account, 10)?, spawn!(deposit, &account, 20)?];
+//!     for child in children {
+//!         child.join()?;
+//!     }
+//!     assert_eq!(*account.lock().unwrap(), 30);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! | Python | here | holds data |
+//! |---|---|---|
+//! | `Lock` | [`Mutex`] | yes |
+//! | `RLock` | [`ReentrantMutex`] | yes |
+//! | | [`RwLock`] | yes |
+//! | `Semaphore`, `BoundedSemaphore` | [`Semaphore`] | |
+//! | `Condition` | [`Condvar`], with a [`Mutex`] | |
+//! | `Event` | [`Event`] | |
+//! | `Barrier` | [`Barrier`] | |
+//!
+//! # What a death does
+//!
+//! A process can be killed at any instruction, and a thread can end with a guard that was forgotten. No lock is lost by that, and nobody waits for the
+//! dead. The kernel does it (`robust-futexes.rst` of its documentation): nothing polls, and there is no thread.
+//!
+//! | who dies | what the others see |
+//! |---|---|
+//! | holder of a [`Mutex`], of a [`ReentrantMutex`], writer of an [`RwLock`] | the next one gets the lock, as an error with the guard inside: what it protects may be torn. So do all, until [`clear_poison`](Mutex::clear_poison) |
+//! | reader of an [`RwLock`] | nothing: it could tear nothing |
+//! | holder of a [`Semaphore`]'s permit | the permit is free again |
+//! | one that waits for any of them | nothing. Each unlock of that lock is a system call from then on |
+//! | one that waits for a [`Condvar`], or notifies | those who wait may wake up without a reason. A notification that the dead one had got goes to another |
+//! | one that waits for an [`Event`], or sets it | nothing: once it counts as set, all wake up |
+//! | one that waits at a [`Barrier`], or its leader | the barrier is broken |
+//!
+//! # Costs
+//!
+//! Each handle has a descriptor and 8 KiB of memory, of which 4 KiB are shared by all; an [`RwLock`] and a [`Semaphore`] have 8 KiB for every two
+//! threads that hold it at once. A lock that is free is taken without a system call, and so it is given back.
+//!
+//! # Trust
+//!
+//! A process that has a handle can hold the lock for ever, tear the data and undo the protocol: then those that share the lock with it wait
+//! or get any data, but nothing else of them is touched: all that could lead a process astray is in memory of its own. The data are of types of which any bytes are
+//! a value, see [`Shareable`](crate::shared::Shareable).
+//!
+//! # Forks
+//!
+//! After a plain fork(2) the child has none of the locks that the parent holds; guards that it inherited do nothing when dropped.
+
+mod barrier;
+mod condvar;
+mod event;
+mod gate;
+mod handle;
+mod lock;
+mod mutex;
+mod poison;
+mod reentrant;
+mod rwlock;
+mod segment;
+mod semaphore;
+mod word;
+
+pub use barrier::{Barrier, BarrierWaitResult, BrokenBarrier};
+pub use condvar::{Condvar, TimedGuard, WaitTimeoutResult};
+pub use event::Event;
+pub(crate) use lock::Taken;
+pub use mutex::{Mutex, MutexGuard};
+pub(crate) use poison::Flag;
+pub use poison::{Cause, PoisonError, Poisoned, TryLockError};
+pub use reentrant::{ReentrantMutex, ReentrantMutexGuard};
+pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+pub(crate) use segment::Segment;
+pub use semaphore::{Permit, Semaphore};

@@ -1,0 +1,140 @@
+//! Waiting for a change of shared memory: futex(2), futex_waitv (Linux 5.16).
+//!
+//! None of this is the private kind: the memory is shared between processes, and the kernel's own
+//! wake-ups at a death are of the shared kind.
+#![allow(unsafe_code)] // system calls that take addresses
+
+use super::wait::Deadline;
+use nix::errno::Errno;
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::time::Duration;
+
+/// A word that processes sleep on. It lies in a mapping that outlives the call.
+pub(crate) type Word = AtomicU32;
+
+/// What ended a sleep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Woken {
+    /// Somebody woke the sleepers on this word, by its place in the list. Without a meaning if words
+    /// had changed before the sleep.
+    By(usize),
+    /// Anything: it has to be looked at again.
+    Perhaps,
+    TimedOut,
+}
+
+/// At most so many words can be slept on at once: futex_waitv's limit.
+pub(crate) const MAX_WORDS: usize = 128;
+
+/// Sleeps until `word` is no longer `expected`, is woken, or the deadline has passed.
+pub(crate) fn wait(word: &Word, expected: u32, deadline: Deadline) -> Woken {
+    let limit = match deadline.remaining() {
+        Some(left) if left.is_zero() => return Woken::TimedOut,
+        left => left.map(to_timespec),
+    };
+    let limit = limit.as_ref().map_or(ptr::null(), ptr::from_ref);
+    // SAFETY: the word is alive, the kernel only reads it and the time.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_futex,
+            word.as_ptr(),
+            libc::FUTEX_WAIT,
+            expected,
+            limit,
+        )
+    };
+    match Errno::result(result) {
+        Ok(_) => Woken::By(0),
+        Err(Errno::ETIMEDOUT) => Woken::TimedOut,
+        Err(_) => Woken::Perhaps,
+    }
+}
+
+/// Sleeps until one of the words is no longer what is expected, is woken, or the deadline has passed.
+///
+/// Before Linux 5.16, or where a sandbox forbids the call, it only knows of the first word and looks up ten times a second.
+pub(crate) fn wait_any(words: &[(&Word, u32)], deadline: Deadline) -> Woken {
+    static MISSING: AtomicBool = AtomicBool::new(false);
+    if MISSING.load(Relaxed) {
+        return wait_first(words, deadline);
+    }
+    let mut limit = match deadline.remaining() {
+        Some(left) if left.is_zero() => return Woken::TimedOut,
+        left => left.map(|left| to_timespec(since_boot() + left)),
+    };
+    let limit = limit.as_mut().map_or(ptr::null_mut(), ptr::from_mut);
+    let mut list = [Waiter::EMPTY; MAX_WORDS];
+    let words_used = words.len().min(MAX_WORDS);
+    for (waiter, (word, expected)) in list.iter_mut().zip(words) {
+        waiter.value = u64::from(*expected);
+        waiter.address = word.as_ptr().expose_provenance() as u64;
+        waiter.flags = FUTEX_32;
+    }
+    // SAFETY: the words are alive, the list is as futex.h has it, and so is the time.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_futex_waitv,
+            list.as_ptr(),
+            words_used,
+            0,
+            limit,
+            libc::CLOCK_MONOTONIC,
+        )
+    };
+    match Errno::result(result) {
+        Ok(index) => Woken::By(usize::try_from(index).unwrap_or(0)),
+        Err(Errno::ETIMEDOUT) => Woken::TimedOut,
+        Err(Errno::ENOSYS | Errno::EPERM) => {
+            MISSING.store(true, Relaxed);
+            wait_first(words, deadline)
+        }
+        Err(_) => Woken::Perhaps,
+    }
+}
+
+fn wait_first(words: &[(&Word, u32)], deadline: Deadline) -> Woken {
+    const LOOK_UP: Duration = Duration::from_millis(100);
+    let (word, expected) = words[0];
+    match wait(word, expected, deadline.at_most(LOOK_UP)) {
+        Woken::TimedOut if !deadline.has_passed() => Woken::Perhaps,
+        woken => woken,
+    }
+}
+
+/// Wakes at most `count` of those who sleep on `word`; returns how many.
+pub(crate) fn wake(word: &Word, count: i32) -> usize {
+    // SAFETY: the word is alive, and the kernel only needs its address.
+    let woken = unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, count) };
+    usize::try_from(woken).unwrap_or(0)
+}
+
+fn since_boot() -> Duration {
+    let now = nix::time::ClockId::CLOCK_MONOTONIC.now();
+    now.map_or(Duration::ZERO, Duration::from)
+}
+
+fn to_timespec(time: Duration) -> libc::timespec {
+    *nix::sys::time::TimeSpec::from_duration(time).as_ref()
+}
+
+const FUTEX_32: u32 = 2;
+
+/// `struct futex_waitv` of futex.h.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Waiter {
+    value: u64,
+    address: u64,
+    flags: u32,
+    reserved: u32,
+}
+
+impl Waiter {
+    const EMPTY: Self = Self {
+        value: 0,
+        address: 0,
+        flags: 0,
+        reserved: 0,
+    };
+}

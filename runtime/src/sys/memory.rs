@@ -1,0 +1,183 @@
+//! Memory that processes share: memfd_create(2), fcntl(2) seals, mmap(2).
+#![allow(unsafe_code)] // maps memory
+
+use super::fd::above_stdio;
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, SealFlag, fcntl};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::mman::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
+use std::ffi::{CStr, c_void};
+use std::io;
+use std::num::NonZeroUsize;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::ptr::NonNull;
+use std::sync::OnceLock;
+
+/// What keeps a peer from changing the size, which would be our SIGBUS.
+const FIXED_SIZE: SealFlag = SealFlag::F_SEAL_SHRINK.union(SealFlag::F_SEAL_GROW);
+
+/// Memory without a name, zeroed, whose size can't change any more.
+///
+/// `name` is for people: it stands in `/proc/PID/maps`.
+pub(crate) fn create(name: &CStr, len: usize) -> io::Result<OwnedFd> {
+    let size = i64::try_from(len).map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
+    let fd = above_stdio(create_empty(name)?)?;
+    nix::unistd::ftruncate(&fd, size)?;
+    fcntl(&fd, FcntlArg::F_ADD_SEALS(FIXED_SIZE))?;
+    Ok(fd)
+}
+
+fn create_empty(name: &CStr) -> io::Result<OwnedFd> {
+    // Linux 6.3; not yet in `nix`.
+    const MFD_NOEXEC_SEAL: MFdFlags = MFdFlags::from_bits_retain(0x0008);
+    let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
+    match memfd_create(name, flags | MFD_NOEXEC_SEAL) {
+        Err(Errno::EINVAL) => Ok(memfd_create(name, flags)?),
+        created => Ok(created?),
+    }
+}
+
+/// How long the memory behind `fd` is, after a look that it is such, and that its size can't change.
+pub(crate) fn inspect(fd: BorrowedFd<'_>) -> io::Result<usize> {
+    let wrong = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
+    if !seals(fd)?.contains(FIXED_SIZE) {
+        return Err(wrong("the memory that was sent can be shortened"));
+    }
+    let size = nix::sys::stat::fstat(fd)?.st_size;
+    usize::try_from(size).map_err(|_| wrong("the memory that was sent has no size"))
+}
+
+/// Which seals are on it. Only memory has them.
+pub(crate) fn seals(fd: BorrowedFd<'_>) -> io::Result<SealFlag> {
+    match fcntl(fd, FcntlArg::F_GET_SEALS) {
+        Ok(bits) => Ok(SealFlag::from_bits_retain(bits)),
+        Err(Errno::EINVAL) => Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "what was sent is no memory",
+        )),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Keeps everybody from ever writing to it again; `EBUSY` if somebody has it mapped for that.
+pub(crate) fn seal_for_good(fd: BorrowedFd<'_>) -> io::Result<()> {
+    fcntl(
+        fd,
+        FcntlArg::F_ADD_SEALS(FIXED_SIZE | SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_SEAL),
+    )?;
+    Ok(())
+}
+
+/// The size of a page, in bytes.
+pub(crate) fn page_size() -> usize {
+    static SIZE: OnceLock<usize> = OnceLock::new();
+    *SIZE.get_or_init(|| {
+        let size = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE);
+        size.ok()
+            .flatten()
+            .and_then(|size| usize::try_from(size).ok())
+            .unwrap_or(4096)
+    })
+}
+
+/// A range of addresses of this process, unmapped on drop.
+pub(crate) struct Mapping {
+    start: NonNull<u8>,
+    len: usize,
+}
+
+// SAFETY: it only owns the range; what is done with the memory is the business of those who use the
+// pointer.
+unsafe impl Send for Mapping {}
+// SAFETY: as above.
+unsafe impl Sync for Mapping {}
+
+impl Mapping {
+    /// Maps `fd` for reading and writing, from its beginning.
+    pub(crate) fn shared(fd: BorrowedFd<'_>, len: usize) -> io::Result<Self> {
+        Self::of(
+            fd,
+            len,
+            ProtFlags::PROT_READ | ProtFlags::PROT_WRITE,
+            MapFlags::MAP_SHARED,
+        )
+    }
+
+    /// Maps `fd` for reading, from its beginning.
+    ///
+    /// Privately, which makes no difference to memory that nobody writes, and before Linux 6.7 is the only way to map what is sealed
+    /// against that.
+    pub(crate) fn read_only(fd: BorrowedFd<'_>, len: usize) -> io::Result<Self> {
+        Self::of(fd, len, ProtFlags::PROT_READ, MapFlags::MAP_PRIVATE)
+    }
+
+    fn of(fd: BorrowedFd<'_>, len: usize, access: ProtFlags, flags: MapFlags) -> io::Result<Self> {
+        // SAFETY: without an address the kernel chooses one that nothing uses.
+        let start = unsafe { mmap(None, size(len)?, access, flags, fd, 0)? };
+        Ok(Self::new(start, len))
+    }
+
+    /// Fresh private memory.
+    pub(crate) fn private(len: usize) -> io::Result<Self> {
+        let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+        let flags = MapFlags::MAP_PRIVATE | MapFlags::MAP_NORESERVE;
+        // SAFETY: without an address the kernel chooses one that nothing uses.
+        let start = unsafe { mmap_anonymous(None, size(len)?, access, flags)? };
+        Ok(Self::new(start, len))
+    }
+
+    fn new(start: NonNull<c_void>, len: usize) -> Self {
+        let start = start.cast();
+        Self { start, len }
+    }
+
+    /// Replaces a part of this mapping, `len` bytes from `at` on, by the same of `fd` from `offset`
+    /// on, shared and writable.
+    ///
+    /// # Panics
+    ///
+    /// If the part isn't within the mapping, or not made of whole pages.
+    pub(crate) fn overlay(
+        &mut self,
+        at: usize,
+        fd: BorrowedFd<'_>,
+        offset: usize,
+        len: usize,
+    ) -> io::Result<()> {
+        let end = at.checked_add(len);
+        assert!(
+            end.is_some_and(|end| end <= self.len),
+            "outside the mapping"
+        );
+        assert!((at | len | offset).is_multiple_of(page_size()));
+        let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+        let flags = MapFlags::MAP_SHARED | MapFlags::MAP_FIXED;
+        let address = NonZeroUsize::new(self.start.as_ptr() as usize + at);
+        let offset =
+            i64::try_from(offset).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+        // SAFETY: these addresses are ours, and nothing refers to them yet, since it takes `&mut`.
+        unsafe { mmap(address, size(len)?, access, flags, fd.as_fd(), offset)? };
+        Ok(())
+    }
+
+    #[inline]
+    pub(crate) fn start(&self) -> NonNull<u8> {
+        self.start
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+}
+
+fn size(len: usize) -> io::Result<NonZeroUsize> {
+    NonZeroUsize::new(len).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: the range is ours, and who has a pointer into it keeps the mapping alive.
+        let unmapped = unsafe { munmap(self.start.cast(), self.len) };
+        debug_assert!(unmapped.is_ok(), "{unmapped:?}");
+    }
+}
