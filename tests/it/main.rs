@@ -17,6 +17,7 @@ mod pool_matrix;
 mod process;
 mod regressions;
 mod share_demos;
+mod shared;
 mod stacking;
 mod support;
 mod surroundings;

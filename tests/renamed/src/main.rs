@@ -1,5 +1,7 @@
 //! A program that knows the library by other names only: a renamed and a re-exported dependency.
 
+#![forbid(unsafe_code)] // what the macros expand to is no exception
+
 use children::Run;
 use offspring_test_library::offspring as reexported;
 
@@ -11,6 +13,23 @@ fn twice(n: u8, #[args] rest: Vec<String>) -> usize {
 #[reexported::subprocess(crate = offspring_test_library::offspring)]
 fn thrice(n: u8) -> u8 {
     n * 3
+}
+
+#[derive(Clone, Copy, children::Shareable)]
+#[repr(C)]
+#[shareable(crate = ::children)]
+struct Pair {
+    first: u32,
+    second: u32,
+}
+
+#[children::subprocess(crate = ::children)]
+fn swap(pair: &children::shared::Value<Pair>) {
+    let Pair { first, second } = pair.get();
+    pair.set(Pair {
+        first: second,
+        second: first,
+    });
 }
 
 #[children::main(crate = ::children)]
@@ -38,6 +57,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     assert_eq!(offspring_test_library::starts(3)?, 5);
     assert_eq!(offspring_test_library::prepared("x").start()?.join()?.1, 0);
     assert_eq!(offspring_test_library::uses()?, 11);
+    let (first, second) = (1, 2);
+    let pair = children::shared::Value::new(Pair { first, second })?;
+    children::spawn!(swap, &pair)?.join()?;
+    assert_eq!((pair.get().first, pair.get().second), (2, 1));
     Ok(())
 }
 
