@@ -58,6 +58,9 @@ pub(crate) enum Kind {
     ForProcessOnly {
         what: &'static str,
     },
+    EndForPool {
+        function: &'static str,
+    },
     NoWorkers,
     PoolBroken {
         cause: String,
@@ -230,6 +233,11 @@ impl fmt::Display for Error {
                 f,
                 "`{what}` is for a process of its own, not for a task of a pool; see PoolBuilder for \
                  what can be said about workers"
+            ),
+            Kind::EndForPool { function } => write!(
+                f,
+                "{function}(): an end of a channel can't go to a pool, where a task may be done again: spawn! a \
+                 process for it, or pass a Queue"
             ),
             Kind::NoWorkers => f.write_str("a pool needs at least one worker"),
             Kind::PoolBroken { cause } => write!(f, "the pool has given up: {cause}"),

@@ -103,6 +103,7 @@
 //! else. `RUST_BACKTRACE` decides whether a panic's backtrace comes with its [`JoinError`].
 
 mod call;
+mod channel;
 mod child;
 mod ending;
 mod error;
@@ -118,6 +119,7 @@ pub mod shared;
 mod start;
 pub mod sync;
 mod sys;
+mod waiting;
 mod wire;
 
 #[doc(hidden)]
@@ -130,6 +132,9 @@ pub mod __private;
 struct Readme;
 
 pub use call::{Call, Partial};
+pub use channel::{
+    Duplex, Receiver, RecvError, RecvErrorKind, SendError, SendErrorKind, Sender, channel, duplex,
+};
 pub use child::init;
 pub use ending::{set_termination_grace, terminate_all};
 pub use error::{Error, Result};
@@ -143,4 +148,5 @@ pub use remote_error::RemoteError;
 pub use run::Run;
 pub use shared::Shareable;
 pub use start::Stdio;
+pub use waiting::{Waitable, wait};
 pub use wire::Bytes;

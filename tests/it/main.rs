@@ -1,6 +1,7 @@
 //! Behaviour of the public interface, each test a sentence about it.
 
 mod bad_input;
+mod channel;
 mod death;
 mod demos;
 mod errors;

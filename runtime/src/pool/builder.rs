@@ -70,6 +70,7 @@ impl PoolBuilder {
             let mut message = Message::default();
             entry.key().put(&mut message.body);
             arguments.encode(entry.name, &mut message)?;
+            super::can_repeat(&message, entry.name)?;
             Ok(message.into_owned())
         };
         self.initializer = Some(encode());

@@ -253,6 +253,7 @@ impl Pool {
         crate::registry::check_unique(entry)?;
         let mut message = Message::default();
         arguments.encode(entry.name, &mut message)?;
+        can_repeat(&message, entry.name)?;
         let slot = bell.map_or_else(Slot::default, |(bell, number)| {
             Slot::with_bell(bell, number)
         });
@@ -311,4 +312,12 @@ impl fmt::Debug for Pool {
             .field("closed", &state.closed)
             .finish_non_exhaustive()
     }
+}
+
+/// An end of a channel can be given away only once.
+fn can_repeat(message: &Message<'_>, function: &'static str) -> Result<()> {
+    if message.moves.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(Kind::EndForPool { function }))
 }

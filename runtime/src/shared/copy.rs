@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, fence};
 /// `shared` points to as many elements in shared memory, aligned to the width of an access, and is accessed in
 /// this way only. `own` points to room for them, which is this caller's alone.
 #[inline]
-pub(super) unsafe fn load<T>(shared: *const T, own: *mut T, count: usize) {
+pub(crate) unsafe fn load<T>(shared: *const T, own: *mut T, count: usize) {
     let bytes = count * size_of::<T>();
     // SAFETY: the caller's promise; `width` divides the size of an element.
     unsafe {
@@ -48,7 +48,7 @@ pub(super) unsafe fn load<T>(shared: *const T, own: *mut T, count: usize) {
 ///
 /// As for [`load`]. `own` points to as many initialized elements, without padding.
 #[inline]
-pub(super) unsafe fn store<T>(own: *const T, shared: *mut T, count: usize) {
+pub(crate) unsafe fn store<T>(own: *const T, shared: *mut T, count: usize) {
     fence(Release);
     let bytes = count * size_of::<T>();
     // SAFETY: the caller's promise; `width` divides the size of an element.

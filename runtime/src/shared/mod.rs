@@ -76,7 +76,7 @@
 
 mod array;
 mod cells;
-mod copy;
+pub(crate) mod copy;
 mod elements;
 mod freeze;
 mod frozen;

@@ -16,6 +16,10 @@ pub(crate) struct Deadline(Option<Instant>);
 impl Deadline {
     pub(crate) const NEVER: Self = Self(None);
 
+    pub(crate) fn is_never(self) -> bool {
+        self.0.is_none()
+    }
+
     pub(crate) fn after(time: Duration) -> Self {
         Self(Instant::now().checked_add(time))
     }

@@ -131,6 +131,7 @@ impl<'a> Outgoing<'a> {
         loop {
             let parts = self.unsent();
             if parts.is_empty() {
+                self.message.sent();
                 return Ok(true);
             }
             let is_first = (self.part, self.offset) == (0, 0);

@@ -24,8 +24,12 @@ pub(crate) const BYTES: &str = "\0offspring::Bytes";
 /// The name under which a [`Descriptor`](super::Descriptor) announces itself.
 pub(crate) const DESCRIPTOR: &str = "\0offspring::Descriptor";
 
+/// The name under which a [`Move`](super::Move) announces itself.
+pub(crate) const MOVE: &str = "\0offspring::Move";
+
 /// Something handed to the encoder.
 pub(crate) enum Parcel {
+    Move(super::moving::Given),
     Bytes(Arc<Vec<u8>>),
     /// Or why there is none.
     Fd(io::Result<Arc<OwnedFd>>),

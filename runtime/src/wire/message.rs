@@ -6,6 +6,7 @@ use std::fmt;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
+use super::moving::Given;
 pub(crate) use super::plain::Buffer;
 
 /// A message on its way out, gathered from where its parts lie.
@@ -18,6 +19,8 @@ pub struct Message<'a> {
     /// Descriptors that travel beside the bytes. Shared, as a task may be sent again, and many tasks may
     /// have the same.
     pub(crate) fds: Vec<Arc<OwnedFd>>,
+    /// What is no longer here when the message has been sent.
+    pub(crate) moves: Vec<Given>,
 }
 
 /// How much is in a message.
@@ -26,6 +29,7 @@ pub(crate) struct Extent {
     body: usize,
     bulk: usize,
     fds: usize,
+    moves: usize,
 }
 
 /// A run of plain elements that is sent as its bytes.
@@ -46,7 +50,14 @@ impl Message<'_> {
             body: self.body.len(),
             bulk: self.bulk.len(),
             fds: self.fds.len(),
+            moves: self.moves.len(),
         }
+    }
+
+    /// It has been sent.
+    pub(crate) fn sent(&mut self) {
+        self.fds.clear();
+        self.moves.drain(..).for_each(Given::done);
     }
 
     /// Takes back what has been added since.
@@ -54,6 +65,7 @@ impl Message<'_> {
         self.body.truncate(extent.body);
         self.bulk.truncate(extent.bulk);
         self.fds.truncate(extent.fds);
+        self.moves.truncate(extent.moves);
     }
 
     /// Another copy of the body, with the same things beside it.
@@ -62,6 +74,7 @@ impl Message<'_> {
             body: message.body.clone(),
             bulk: message.bulk.iter().map(Bulk::share).collect(),
             fds: message.fds.clone(),
+            moves: Vec::new(),
         }
     }
 
@@ -78,6 +91,7 @@ impl Message<'_> {
             body: self.body,
             bulk: self.bulk.into_iter().map(own).collect(),
             fds: self.fds,
+            moves: self.moves,
         }
     }
 }
@@ -178,13 +192,19 @@ with_elements!(elements);
 
 impl fmt::Debug for Message<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { body, bulk, fds } = self;
+        let Self {
+            body,
+            bulk,
+            fds,
+            moves,
+        } = self;
         write!(
             f,
-            "Message({} bytes, {} bulk, {} fds)",
+            "Message({} bytes, {} bulk, {} fds, {} moves)",
             body.len(),
             bulk.len(),
-            fds.len()
+            fds.len(),
+            moves.len()
         )
     }
 }

@@ -240,6 +240,7 @@ impl<'e, 'm, 'a> Serializer for &'e mut Encoder<'m, 'a> {
                 self.message.body.truncate(start);
                 output::descriptor(self.message, fd.map_err(no_descriptor)?)?;
             }
+            Some(Parcel::Move(given)) => self.message.moves.push(given),
             // Buffered by serde on the way here, it has become ordinary bytes.
             None => {}
         }

@@ -1,0 +1,194 @@
+//! The receiving end.
+
+use super::error::{RecvError, RecvErrorKind};
+use super::reader::{Missed, Reader};
+use super::slot::Slot;
+use crate::Result;
+use crate::sys::wait::Deadline;
+use crate::wire::{Descriptor, Move, Portable};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+use std::marker::PhantomData;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The end of a [channel](super::channel) that values of type `T` come out of.
+///
+/// There is one, which can go to another process as an argument, or in a message of another channel. Dropping it, or the end
+/// of its process, closes the channel: then sending is an error.
+///
+/// It can be waited for with others by [its descriptor](Self::as_fd).
+pub struct Receiver<T> {
+    slot: Arc<Slot<Reader>>,
+    /// What [`AsFd`] lends.
+    pulse: Arc<OwnedFd>,
+    /// Reused for each message.
+    body: Vec<u8>,
+    values: PhantomData<fn() -> T>,
+}
+
+impl<T> Receiver<T> {
+    pub(super) fn new(reader: Reader) -> Self {
+        Self {
+            pulse: reader.pulse.clone(),
+            slot: Slot::new(reader),
+            body: Vec::new(),
+            values: PhantomData,
+        }
+    }
+
+    fn with<R>(&self, what: impl FnOnce(&mut Reader) -> Result<R, Missed>) -> Result<R, RecvError> {
+        match self.slot.with(what) {
+            Some(result) => Ok(result?),
+            None => Err(RecvError::moved()),
+        }
+    }
+
+    /// Waits at most so long for something to receive: a message, or the end. It stays there.
+    ///
+    /// # Errors
+    ///
+    /// This end was moved, or the channel's memory is damaged.
+    pub fn poll(&mut self, timeout: Duration) -> Result<bool, RecvError> {
+        self.with(|reader| reader.poll(Deadline::after(timeout)))
+    }
+
+    /// Waits for bytes that were sent by [`send_bytes`](super::Sender::send_bytes).
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv), or the next message isn't bytes.
+    pub fn recv_bytes(&mut self) -> Result<Vec<u8>, RecvError> {
+        self.with(|reader| reader.receive_bytes(Deadline::NEVER))
+    }
+
+    /// Waits at most so long for bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_timeout`](Self::recv_timeout), or the next message isn't bytes.
+    pub fn recv_bytes_timeout(&mut self, timeout: Duration) -> Result<Vec<u8>, RecvError> {
+        self.with(|reader| reader.receive_bytes(Deadline::after(timeout)))
+    }
+
+    /// Waits for bytes, and puts them at the beginning of `buffer`; how many they are.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_bytes`](Self::recv_bytes), or there are more than fit, which then are still to be received.
+    pub fn recv_bytes_into(&mut self, buffer: &mut [u8]) -> Result<usize, RecvError> {
+        self.with(|reader| reader.receive_bytes_into(buffer, Deadline::NEVER))
+    }
+
+    /// Waits at most so long for bytes, and puts them at the beginning of `buffer`; how many they are.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_bytes_into`](Self::recv_bytes_into), or nothing has come.
+    pub fn recv_bytes_into_timeout(
+        &mut self,
+        buffer: &mut [u8],
+        timeout: Duration,
+    ) -> Result<usize, RecvError> {
+        self.with(|reader| reader.receive_bytes_into(buffer, Deadline::after(timeout)))
+    }
+
+    /// Whether a message, its beginning or the end can be received.
+    pub(crate) fn is_ready(&self) -> Result<bool, RecvError> {
+        self.with(|reader| reader.poll(Deadline::after(Duration::ZERO)))
+    }
+
+    /// Makes the descriptor readable when something comes; whether something is there already.
+    pub(crate) fn arm(&self) -> Result<bool, RecvError> {
+        self.with(Reader::arm)
+    }
+}
+
+impl<T: Serialize + DeserializeOwned + 'static> Receiver<T> {
+    /// Waits for a value.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvErrorKind::Closed`] if the sender is gone and all was received; others if it is gone in the middle of a message, if what came is
+    /// no `T`, or this end was moved.
+    pub fn recv(&mut self) -> Result<T, RecvError> {
+        self.recv_until(Deadline::NEVER)
+    }
+
+    /// A value, if one is there.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv), or [`RecvErrorKind::Empty`].
+    pub fn try_recv(&mut self) -> Result<T, RecvError> {
+        self.recv_until(Deadline::after(Duration::ZERO))
+    }
+
+    /// Waits at most so long for a value. The time is for all of a long message; if it is up in the middle of one, nothing is lost: the next call goes on.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv), or [`RecvErrorKind::Empty`].
+    pub fn recv_timeout(&mut self, timeout: Duration) -> Result<T, RecvError> {
+        self.recv_until(Deadline::after(timeout))
+    }
+
+    /// Values, until the channel is closed.
+    pub fn iter(&mut self) -> impl Iterator<Item = Result<T, RecvError>> {
+        std::iter::from_fn(|| match self.recv() {
+            Err(error) if error.kind() == RecvErrorKind::Closed => None,
+            received => Some(received),
+        })
+    }
+
+    fn recv_until(&mut self, deadline: Deadline) -> Result<T, RecvError> {
+        let body = std::mem::take(&mut self.body);
+        let mut received = self.with(|reader| reader.receive(body, deadline))?;
+        let value = T::decode(&received.body, &mut received.beside);
+        self.body = received.body;
+        value.map_err(|error| RecvError::decode(&error))
+    }
+}
+
+/// Readable when a message may have come since one of the methods has said that there is none, and at the end: to
+/// wait for it with other things, take all messages by [`try_recv`](Receiver::try_recv) before.
+impl<T> AsFd for Receiver<T> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.pulse.as_fd()
+    }
+}
+
+/// Moves it into an argument or a message.
+impl<T> Serialize for Receiver<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if let Some(true) = self.slot.with(|reader| reader.partial.is_some()) {
+            return Err(serde::ser::Error::custom(
+                "half a message has been received: receive the rest before this end is moved",
+            ));
+        }
+        let given = self.slot.give(|reader| {
+            let fds = [&reader.ring.fd, &reader.pulse, &reader.socket].map(Arc::clone);
+            (fds, reader.read)
+        });
+        let Some((fds, read)) = given else {
+            return Err(serde::ser::Error::custom(super::MOVED_ALREADY));
+        };
+        let moving = Move::new(self.slot.clone());
+        let [memory, pulse, socket] = fds.each_ref().map(Descriptor::lend);
+        (memory, pulse, socket, read, moving).serialize(serializer)
+    }
+}
+
+impl<'de, T> Deserialize<'de> for Receiver<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self::new(Reader::new(super::receive_end(deserializer)?)))
+    }
+}
+
+impl<T> fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,169 @@
+//! Both ends in one process; `tests/it/channel.rs` has them in several.
+
+use super::*;
+use std::thread;
+use std::time::Duration;
+
+#[test]
+fn values_come_out_as_they_went_in_and_in_order() {
+    let (mut sender, mut receiver) = channel::<(u64, String)>().unwrap();
+    let received = thread::spawn(move || receiver.iter().map(Result::unwrap).collect::<Vec<_>>());
+    let values: Vec<_> = (0..10_000)
+        .map(|i| (i, "x".repeat(i as usize % 300)))
+        .collect();
+    for value in &values {
+        sender.send_ref(value).unwrap();
+    }
+    drop(sender);
+    assert_eq!(received.join().unwrap(), values);
+}
+
+#[test]
+fn long_messages_are_streamed() {
+    let (mut sender, mut receiver) = channel::<Vec<u8>>().unwrap();
+    for len in [
+        0,
+        1,
+        4095,
+        4096,
+        131_063,
+        131_064,
+        131_065,
+        1 << 20,
+        (16 << 20) + 3,
+    ] {
+        let value: Vec<u8> = (0..len).map(|i: usize| (i * 7 / 5) as u8).collect();
+        thread::scope(|scope| {
+            scope.spawn(|| sender.send_ref(&value).unwrap());
+            assert!(receiver.recv().unwrap() == value, "{len}");
+        });
+    }
+    let (mut sender, mut receiver) = channel::<(Vec<u32>, Vec<String>)>().unwrap();
+    let value = (vec![5; 1 << 20], vec!["long".repeat(1 << 18); 3]);
+    thread::scope(|scope| {
+        scope.spawn(|| sender.send_ref(&value).unwrap());
+        assert!(receiver.recv().unwrap() == value);
+    });
+}
+
+#[test]
+fn bytes_keep_their_boundaries_and_an_empty_message_is_one() {
+    let (mut sender, mut receiver) = channel::<u8>().unwrap();
+    for len in [0, 1, 7, 8, 9, 100_000] {
+        sender.send_bytes(&vec![len as u8; len]).unwrap();
+    }
+    for len in [0, 1, 7, 8, 9, 100_000] {
+        assert_eq!(receiver.recv_bytes().unwrap(), vec![len as u8; len]);
+    }
+    sender.send_bytes(b"twelve bytes").unwrap();
+    let mut short = [0; 5];
+    let error = receiver.recv_bytes_into(&mut short).unwrap_err();
+    assert_eq!(error.kind(), RecvErrorKind::TooLong(12));
+    assert_eq!(
+        receiver.recv().unwrap_err().kind(),
+        RecvErrorKind::OtherKind
+    );
+    let mut buffer = [0; 20];
+    assert_eq!(receiver.recv_bytes_into(&mut buffer).unwrap(), 12);
+    assert_eq!(&buffer[..12], b"twelve bytes");
+    sender.send(5).unwrap();
+    assert_eq!(
+        receiver.recv_bytes().unwrap_err().kind(),
+        RecvErrorKind::OtherKind
+    );
+    assert_eq!(receiver.recv().unwrap(), 5);
+    let large = vec![3; 3 << 20];
+    thread::scope(|scope| {
+        scope.spawn(|| sender.send_bytes(&large).unwrap());
+        let mut buffer = vec![0; 4 << 20];
+        let len = receiver.recv_bytes_into(&mut buffer).unwrap();
+        assert!(buffer[..len] == large);
+    });
+}
+
+#[test]
+fn times_are_kept_and_nothing_is_lost_by_them() {
+    let short = Duration::from_millis(20);
+    let (mut sender, mut receiver) = channel::<Vec<u8>>().unwrap();
+    assert!(!receiver.poll(short).unwrap());
+    assert_eq!(
+        receiver.recv_timeout(short).unwrap_err().kind(),
+        RecvErrorKind::Empty
+    );
+    let chunk = vec![1; 200_000];
+    let mut sent = 0;
+    let error = loop {
+        match sender.send_timeout(chunk.clone(), short) {
+            Ok(()) => sent += 1,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.kind(), SendErrorKind::Full);
+    assert!(error.into_inner() == chunk);
+    assert!((3..=6).contains(&sent), "{sent}");
+    // What was begun is cancelled.
+    assert!(receiver.poll(Duration::ZERO).unwrap());
+    for _ in 0..sent {
+        assert!(receiver.recv().unwrap() == chunk);
+    }
+    let rest = receiver.recv_timeout(short).unwrap_err().kind();
+    assert_eq!(rest, RecvErrorKind::Empty);
+    sender.send(vec![2]).unwrap();
+    assert_eq!(receiver.recv().unwrap(), [2]);
+    drop(sender);
+    assert_eq!(receiver.recv().unwrap_err().kind(), RecvErrorKind::Closed);
+    assert!(receiver.poll(Duration::ZERO).unwrap());
+}
+
+#[test]
+fn a_closed_channel_hands_the_value_back() {
+    let (mut sender, receiver) = channel::<String>().unwrap();
+    drop(receiver);
+    let error = sender.send("back".to_owned()).unwrap_err();
+    assert_eq!(error.kind(), SendErrorKind::Closed);
+    assert_eq!(error.into_inner(), "back");
+}
+
+#[test]
+fn ends_travel_through_channels() {
+    let (mut outer, mut arriving) = channel::<(Sender<u32>, Receiver<u32>)>().unwrap();
+    let ((one, mut arrived), (mut other, two)) = (channel().unwrap(), channel().unwrap());
+    other.send(4).unwrap();
+    outer.send((one, two)).unwrap();
+    let (mut one, mut two) = arriving.recv().unwrap();
+    one.send(3).unwrap();
+    assert_eq!((arrived.recv().unwrap(), two.recv().unwrap()), (3, 4));
+    other.send(5).unwrap();
+    assert_eq!(two.recv().unwrap(), 5);
+}
+
+#[test]
+fn a_failed_send_undoes_the_move() {
+    let (mut outer, arriving) = channel::<Sender<u32>>().unwrap();
+    let (inner, mut receiver) = channel().unwrap();
+    drop(arriving);
+    let mut inner = outer.send(inner).unwrap_err().into_inner();
+    inner.send(1).unwrap();
+    assert_eq!(receiver.recv().unwrap(), 1);
+    // Elsewhere it is an error, which gives it back, too.
+    let error = serde_json::to_string(&inner).unwrap_err().to_string();
+    assert!(error.contains("can only be sent"), "{error}");
+    inner.send(2).unwrap();
+    assert_eq!(receiver.recv().unwrap(), 2);
+}
+
+#[test]
+fn an_end_is_moved_once() {
+    let (mut outer, mut arriving) = channel::<Sender<u32>>().unwrap();
+    let (mut inner, mut receiver) = channel::<u32>().unwrap();
+    outer.send_ref(&inner).unwrap();
+    assert_eq!(inner.send(1).unwrap_err().kind(), SendErrorKind::Moved);
+    let error = outer.send_ref(&inner).unwrap_err().to_string();
+    assert!(error.contains("moved already"), "{error}");
+    drop(inner);
+    let mut inner = arriving.recv().unwrap();
+    inner.send(7).unwrap();
+    assert_eq!(receiver.recv().unwrap(), 7);
+    drop(inner);
+    assert_eq!(receiver.recv().unwrap_err().kind(), RecvErrorKind::Closed);
+}
