@@ -10,10 +10,13 @@
 //! most that time. The timer is only set while the list has entries, so that an idle process stays
 //! asleep.
 //!
-//! The same timer serves the children's time limits.
+//! The same timer serves the children's time limits. The same thread wakes the futures of
+//! [other descriptors](wakers).
 //!
 //! Locks are taken in this order: a child's state, then [`CHILDREN`] or [`AGENDA`]. No function here
 //! calls a method of a child while it holds one of its own.
+
+pub(crate) mod wakers;
 
 use crate::error::{Error, Result};
 use crate::lifelines;
@@ -128,6 +131,7 @@ fn run() {
         for event in &events[..ready] {
             match event.data() {
                 TIMER => background.keep_agenda(),
+                serial if serial >= wakers::FIRST => wakers::wake(serial),
                 serial => attend(serial),
             }
         }

@@ -339,3 +339,52 @@ fn wait_tells_those_that_are_ready() -> Whole {
     child.join()?;
     Ok(())
 }
+
+#[offspring::test]
+fn receiving_is_a_future_in_any_executor() -> Whole {
+    let _watchdog = watchdog();
+    let (sender, mut receiver) = channel()?;
+    let child = spawn!(count, 3, sender)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    runtime.block_on(async {
+        for expected in 0..3 {
+            assert_eq!(receiver.recv_async().await.unwrap(), expected);
+        }
+        let end = receiver.recv_async().await.unwrap_err();
+        assert_eq!(end.kind(), RecvErrorKind::Closed);
+    });
+    child.join()?;
+
+    let (mut sender, mut receiver) = channel::<u32>()?;
+    let sending = std::thread::spawn(move || {
+        for number in 0..3 {
+            std::thread::sleep(SHORT);
+            sender.send(number).unwrap();
+        }
+    });
+    for expected in 0..3 {
+        assert_eq!(block_on(receiver.recv_async())?, expected);
+    }
+    assert!(block_on(receiver.recv_async()).is_err());
+    sending.join().unwrap();
+    Ok(())
+}
+
+/// The least that an executor can be.
+fn block_on<F: Future>(future: F) -> F::Output {
+    struct Unpark(std::thread::Thread);
+    impl std::task::Wake for Unpark {
+        fn wake(self: std::sync::Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = std::sync::Arc::new(Unpark(std::thread::current())).into();
+    let mut context = std::task::Context::from_waker(&waker);
+    let mut future = std::pin::pin!(future);
+    loop {
+        match future.as_mut().poll(&mut context) {
+            std::task::Poll::Ready(output) => return output,
+            std::task::Poll::Pending => std::thread::park(),
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod channel;
+mod channel_demos;
 mod death;
 mod demos;
 mod errors;

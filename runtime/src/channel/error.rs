@@ -285,3 +285,14 @@ impl From<RecvError> for Error {
         Self::system("receiving", io::Error::new(kind, error.to_string()))
     }
 }
+
+/// What keeps a future from being woken.
+impl From<Error> for RecvError {
+    fn from(error: Error) -> Self {
+        Self {
+            kind: RecvErrorKind::System,
+            detail: Some(error.to_string()),
+            source: None,
+        }
+    }
+}

@@ -4,14 +4,17 @@ use super::error::{RecvError, RecvErrorKind};
 use super::reader::{Missed, Reader};
 use super::slot::Slot;
 use crate::Result;
+use crate::reaper::wakers::Watched;
 use crate::sys::wait::Deadline;
 use crate::wire::{Descriptor, Move, Portable};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
+use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 /// The end of a [channel](super::channel) that values of type `T` come out of.
@@ -24,6 +27,8 @@ pub struct Receiver<T> {
     slot: Arc<Slot<Reader>>,
     /// What [`AsFd`] lends.
     pulse: Arc<OwnedFd>,
+    /// How a future is woken.
+    watched: Option<Watched>,
     /// Reused for each message.
     body: Vec<u8>,
     values: PhantomData<fn() -> T>,
@@ -33,6 +38,7 @@ impl<T> Receiver<T> {
     pub(super) fn new(reader: Reader) -> Self {
         Self {
             pulse: reader.pulse.clone(),
+            watched: None,
             slot: Slot::new(reader),
             body: Vec::new(),
             values: PhantomData,
@@ -133,6 +139,32 @@ impl<T: Serialize + DeserializeOwned + 'static> Receiver<T> {
     /// As [`recv`](Self::recv), or [`RecvErrorKind::Empty`].
     pub fn recv_timeout(&mut self, timeout: Duration) -> Result<T, RecvError> {
         self.recv_until(Deadline::after(timeout))
+    }
+
+    /// [`recv`](Self::recv) as a future, for any executor. Dropping it loses nothing.
+    pub fn recv_async(&mut self) -> impl Future<Output = Result<T, RecvError>> + use<'_, T> {
+        poll_fn(|context| self.poll_recv(context))
+    }
+
+    /// One step of [`recv_async`](Self::recv_async), for futures and streams of one's own; the waker of the last call is woken when there
+    /// is something.
+    pub fn poll_recv(&mut self, context: &mut Context<'_>) -> Poll<Result<T, RecvError>> {
+        match self.try_recv() {
+            Err(error) if error.kind() == RecvErrorKind::Empty => {}
+            received => return Poll::Ready(received),
+        }
+        match self.wake_later(context.waker()) {
+            Ok(()) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(error.into())),
+        }
+    }
+
+    fn wake_later(&mut self, waker: &Waker) -> Result<()> {
+        let watched = match self.watched.take() {
+            Some(watched) => watched,
+            None => Watched::new(self.pulse.clone())?,
+        };
+        self.watched.insert(watched).wake_when_readable(waker)
     }
 
     /// Values, until the channel is closed.
