@@ -3,7 +3,7 @@
 //! Items are not hygienic, so what is declared beside the user's types and default values has names
 //! that nobody else uses.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
@@ -38,6 +38,18 @@ fn describe(options: &Options, item: &ItemFn, parameters: &[Parameter]) -> Token
         .map(|(index, parameter)| slot(krate, name, index, parameter));
     let run = run(options, item, parameters, &output);
     let names = parameters.iter().map(|parameter| &parameter.name);
+    let checks = parameters.iter().map(|parameter| {
+        let element = &parameter.element;
+        // The compiler blames what the parentheses are spanned to.
+        let spanned = |tokens| {
+            let mut group = Group::new(Delimiter::Parenthesis, tokens);
+            group.set_span(element.span());
+            group
+        };
+        let refuse = spanned(quote!(#krate::__private::refuse_copies));
+        let copies = spanned(quote!(<#krate::__private::Probe<#element>>::COPIES));
+        quote!(const _: () = #refuse #copies;)
+    });
 
     quote! {
         #item
@@ -78,6 +90,10 @@ fn describe(options: &Options, item: &ItemFn, parameters: &[Parameter]) -> Token
             #[derive(::core::default::Default)]
             pub struct __OffspringSlot<const INDEX: usize>;
             #(#slots)*
+
+            #[allow(unused_imports)]
+            use #krate::__private::CopiesNothing as _;
+            #(#checks)*
 
             // Something for the names in `kwargs <..>` to refer to.
             #[cfg(rust_analyzer)]

@@ -88,7 +88,7 @@ fn gaps(name: &Ident, fields: &[(Member, &Field)]) -> Vec<TokenStream> {
         let shown = member.to_token_stream().to_string();
         let message = format!(
             "`{name}` has padding after its field `{shown}`: bytes that are nobody's, and undefined, can't be shared; \
-             order the fields by size, the largest first, or fill the gap with a field like `_pad: [u8; 4]`"
+             order the fields by size, the largest first, or fill the gap with a field like `_pad: [u8; N]`"
         );
         let place = match &field.ident {
             Some(ident) => ident.span(),
@@ -168,7 +168,7 @@ fn check_repr(item: &ItemStruct) -> Result<()> {
             if meta.path.is_ident("packed") {
                 return Err(meta.error(
                     "the fields of a packed struct aren't aligned, which shared memory needs: fill gaps with a field like \
-                     `_pad: [u8; 4]` instead",
+                     `_pad: [u8; N]` instead",
                 ));
             }
             is_fixed |= meta.path.is_ident("C") || meta.path.is_ident("transparent");

@@ -53,7 +53,9 @@
 //! # Shared memory and locks
 //!
 //! [`shared`] has plain data that processes have in common, [`sync`] locks and their like, which survive
-//! the death of whoever holds them. Both are handles that are passed as arguments.
+//! the death of whoever holds them. Both are handles that are passed as arguments, to processes and to tasks of
+//! pools, as themselves or anywhere in other types, other than untagged, flattened and internally tagged ones; 253 of them in a call at most. A result
+//! can't have any: create it in the parent.
 //!
 //! # Data
 //!
@@ -89,6 +91,13 @@
 //!
 //! **A test passes with others and fails alone** with "a child process would have no way in": it needs
 //! `#[offspring::test]` itself. While another test of the same program has it, a child finds in there.
+//!
+//! **"returns a value referencing data owned by the current function"** at `lock()?` in a function that returns
+//! `Box<dyn Error>`: the error has the guard in it, as that of `std::sync`. Write `lock().unwrap()`, or return
+//! `offspring::Result` or `Result<_, RemoteError>`, into which it turns.
+//!
+//! **"would get a copy of this `std::sync::Mutex`"**: the locks of the standard library are for threads; those of [`sync`] are for
+//! processes, too.
 //!
 //! **`#[test]` is ambiguous**: after `use offspring::*`. Import by name.
 //!

@@ -75,3 +75,46 @@ portable! {
     )]
     PortableReportResult
 }
+
+/// Whether a type is one that serde copies although it is made to be shared: `Probe::<T>::COPIES` says what to say.
+pub struct Probe<T: ?Sized>(core::marker::PhantomData<T>);
+
+/// What holds for all other types; what is said of a type itself goes first.
+pub trait CopiesNothing {
+    const COPIES: &'static str = "";
+}
+
+impl<T: ?Sized> CopiesNothing for Probe<T> {}
+
+macro_rules! copies {
+    ($($ty:ty $(where $param:ident)?, $name:literal, $instead:literal;)*) => {$(
+        impl$(<$param>)? Probe<$ty> {
+            pub const COPIES: &'static str = concat!(
+                "the child would get a copy of this `", $name, "`, which shares nothing: take ", $instead
+            );
+        }
+    )*};
+}
+
+copies! {
+    std::sync::Mutex<T> where T, "std::sync::Mutex", "an `offspring::sync::Mutex`";
+    std::sync::RwLock<T> where T, "std::sync::RwLock", "an `offspring::sync::RwLock`";
+    std::sync::atomic::AtomicBool, "AtomicBool", "an `offspring::sync::Event`, or a `bool` for a copy";
+    std::sync::atomic::AtomicU8, "AtomicU8", "an `offspring::shared::Value<AtomicU8>`, or a `u8` for a copy";
+    std::sync::atomic::AtomicU16, "AtomicU16", "an `offspring::shared::Value<AtomicU16>`, or a `u16` for a copy";
+    std::sync::atomic::AtomicU32, "AtomicU32", "an `offspring::shared::Value<AtomicU32>`, or a `u32` for a copy";
+    std::sync::atomic::AtomicU64, "AtomicU64", "an `offspring::shared::Value<AtomicU64>`, or a `u64` for a copy";
+    std::sync::atomic::AtomicUsize, "AtomicUsize", "an `offspring::shared::Value<AtomicUsize>`, or a `usize` for a copy";
+    std::sync::atomic::AtomicI8, "AtomicI8", "an `offspring::shared::Value<AtomicI8>`, or an `i8` for a copy";
+    std::sync::atomic::AtomicI16, "AtomicI16", "an `offspring::shared::Value<AtomicI16>`, or an `i16` for a copy";
+    std::sync::atomic::AtomicI32, "AtomicI32", "an `offspring::shared::Value<AtomicI32>`, or an `i32` for a copy";
+    std::sync::atomic::AtomicI64, "AtomicI64", "an `offspring::shared::Value<AtomicI64>`, or an `i64` for a copy";
+    std::sync::atomic::AtomicIsize, "AtomicIsize", "an `offspring::shared::Value<AtomicIsize>`, or an `isize` for a copy";
+}
+
+/// Stops the compiler if there is something to say.
+pub const fn refuse_copies(copies: &'static str) {
+    if !copies.is_empty() {
+        panic!("{}", copies);
+    }
+}

@@ -606,6 +606,26 @@ fn a_barrier_breaks_and_is_reset_as_pythons() -> Whole {
     Ok(())
 }
 
+#[offspring::test]
+fn a_barrier_breaks_even_if_the_dead_one_waited_alone() -> Whole {
+    let _watchdog = watchdog();
+    for pause in [0, 1, 50] {
+        let barrier = Barrier::new(2)?;
+        let child = spawn!(meet, &barrier)?;
+        eventually("it waits", || barrier.waiting() == 1);
+        thread::sleep(Duration::from_millis(pause));
+        child.kill()?;
+        child.wait()?;
+        assert!(barrier.wait_timeout(LONG).is_err());
+        assert!(barrier.is_broken());
+        barrier.reset();
+        let child = spawn!(meet, &barrier)?;
+        assert!(barrier.wait_timeout(LONG).is_ok());
+        assert!(child.join()?);
+    }
+    Ok(())
+}
+
 #[subprocess]
 fn lead(barrier: &Barrier, leads: &Event) {
     let _ = barrier.wait_with(|| {

@@ -4,13 +4,15 @@ use super::cells::{Cells, Held};
 use super::freeze::FreezeError;
 use super::frozen::Frozen;
 use super::shareable::{Atomic, Shareable};
-use crate::sync::PoisonError;
+use crate::sync::{PoisonError, TryLockError};
+use crate::sys::wait::Deadline;
 use crate::wire::Descriptor;
 use crate::{Error, Result};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::io;
 use std::ops::Deref;
+use std::time::Duration;
 
 const NAME: &std::ffi::CStr = c"offspring-array";
 
@@ -103,6 +105,28 @@ impl<T: Shareable> Array<T> {
         }
     }
 
+    /// Takes the lock if nobody has it.
+    ///
+    /// # Errors
+    ///
+    /// [`TryLockError::WouldBlock`] if somebody has; or as for [`lock`](Self::lock).
+    pub fn try_lock(&self) -> Result<ArrayGuard<'_, T>, TryLockError<ArrayGuard<'_, T>>> {
+        self.lock_timeout(Duration::ZERO)
+    }
+
+    /// Waits at most so long until nobody else has the lock, and takes it.
+    ///
+    /// # Errors
+    ///
+    /// [`TryLockError::WouldBlock`] if somebody had it all the time; or as for [`lock`](Self::lock).
+    pub fn lock_timeout(
+        &self,
+        timeout: Duration,
+    ) -> Result<ArrayGuard<'_, T>, TryLockError<ArrayGuard<'_, T>>> {
+        let held = self.0.lock_until(Deadline::after(timeout));
+        held.map(ArrayGuard).map_err(|error| error.map(ArrayGuard))
+    }
+
     /// Whether one that held the lock has died or panicked, as far as anybody has noticed.
     pub fn is_poisoned(&self) -> bool {
         self.0.flag().get().is_some()
@@ -177,7 +201,8 @@ impl<T: Shareable + Copy> Array<T> {
     ///
     /// # Errors
     ///
-    /// Somebody still maps it for writing; the [error](FreezeError) gives the array back.
+    /// Somebody still maps it for writing; the [error](FreezeError) gives the array back. Who has been sent it and hasn't mapped it yet can't be
+    /// seen, and will fail to.
     ///
     /// ```
     /// use offspring::shared::Array;

@@ -5,7 +5,7 @@
 
 use super::elements::{Elements, fill, size_of_elements};
 use super::shareable::Shareable;
-use crate::sync::{Cause, Flag, PoisonError, Segment, Taken};
+use crate::sync::{Cause, Flag, PoisonError, Segment, Taken, TryLockError};
 use crate::sys::memory::seal_for_good;
 use crate::sys::wait::Deadline;
 use std::ffi::CStr;
@@ -92,11 +92,25 @@ impl<T: Shareable> Cells<T> {
 
     /// Waits for the lock.
     pub(super) fn lock(&self) -> Result<Held<'_, T>, PoisonError<Held<'_, T>>> {
-        let taken = loop {
+        loop {
             if let Some(taken) = self.segment.lock(0).lock(Deadline::NEVER) {
-                break taken;
+                return self.held(taken);
             }
-        };
+        }
+    }
+
+    /// Waits for the lock until the deadline.
+    pub(super) fn lock_until(
+        &self,
+        deadline: Deadline,
+    ) -> Result<Held<'_, T>, TryLockError<Held<'_, T>>> {
+        match self.segment.lock(0).lock(deadline) {
+            Some(taken) => Ok(self.held(taken)?),
+            None => Err(TryLockError::WouldBlock),
+        }
+    }
+
+    fn held(&self, taken: Taken) -> Result<Held<'_, T>, PoisonError<Held<'_, T>>> {
         if taken == Taken::Abandoned {
             self.flag().set(Cause::Died);
         }

@@ -162,7 +162,8 @@ impl Memory {
 
     /// The memory of this name, as long as it is. Python's `SharedMemory(name)`.
     ///
-    /// Its own end, in whatever way, leaves the memory there, other than Python's.
+    /// Its own end, in whatever way, leaves the memory there. Python's is other: its resource tracker unlinks what a Python program has
+    /// merely attached.
     ///
     /// # Errors
     ///

@@ -132,7 +132,7 @@ fn explain(error: Errno) -> io::Error {
         ),
         Errno::ENOENT => because(
             io::ErrorKind::NotFound,
-            "it doesn't exist; Memory::create makes it",
+            "it doesn't exist: it was never made by Memory::create, or is unlinked",
         ),
         Errno::ENOSPC => because(
             io::ErrorKind::StorageFull,

@@ -36,7 +36,8 @@ use std::sync::atomic::{
     label = "not plain data that means the same in every process",
     note = "what points elsewhere (`String`, `Vec`, `Box`, `&T`) points nowhere in another process, and `bool`, `char` and \
             enums have bit patterns that are no value, which another process could write",
-    note = "use numbers, arrays of them, atomics, or `#[derive(offspring::Shareable)]` on a struct of such",
+    note = "use numbers, arrays of them, integer atomics, or `#[derive(offspring::Shareable)]` on a struct of such; for a flag a \
+            `u8`, an `AtomicU8` or an `offspring::sync::Event`",
     note = "everything else can be sent as an argument, a result or a message"
 )]
 pub unsafe trait Shareable: Sized + 'static {}
@@ -81,6 +82,9 @@ atomics! {
     AtomicU8 AtomicU16 AtomicU32 AtomicU64 AtomicUsize
     AtomicI8 AtomicI16 AtomicI32 AtomicI64 AtomicIsize
 }
+
+// SAFETY: it has no bytes. It is for locks that protect what isn't in memory.
+unsafe impl Shareable for () {}
 
 // SAFETY: elements follow each other without gaps.
 unsafe impl<T: Shareable, const N: usize> Shareable for [T; N] {}

@@ -2,13 +2,15 @@
 
 use super::cells::{Cells, Held};
 use super::shareable::{Atomic, Shareable};
-use crate::sync::PoisonError;
+use crate::sync::{PoisonError, TryLockError};
+use crate::sys::wait::Deadline;
 use crate::wire::Descriptor;
 use crate::{Error, Result};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::io;
 use std::ops::Deref;
+use std::time::Duration;
 
 const NAME: &std::ffi::CStr = c"offspring-value";
 
@@ -23,11 +25,10 @@ const NAME: &std::ffi::CStr = c"offspring-value";
 /// use offspring::{spawn, subprocess};
 ///
 /// #[subprocess]
-/// fn count(counter: &Value<u32>) -> offspring::Result<(), offspring::RemoteError> {
+/// fn count(counter: &Value<u32>) {
 ///     for _ in 0..100 {
-///         counter.lock().map_err(offspring::Error::from)?.update(|n| n + 1);
+///         counter.lock().unwrap().update(|n| n + 1);
 ///     }
-///     Ok(())
 /// }
 ///
 /// #[offspring::main]
@@ -35,7 +36,7 @@ const NAME: &std::ffi::CStr = c"offspring-value";
 ///     let counter = Value::new(0)?;
 ///     let children = [spawn!(count, &counter)?, spawn!(count, &counter)?];
 ///     for child in children {
-///         child.join()??;
+///         child.join()?;
 ///     }
 ///     assert_eq!(counter.get(), 200);
 ///     Ok(())
@@ -82,6 +83,28 @@ impl<T: Shareable> Value<T> {
             Ok(held) => Ok(ValueGuard(held)),
             Err(poisoned) => Err(poisoned.map(ValueGuard)),
         }
+    }
+
+    /// Takes the lock if nobody has it.
+    ///
+    /// # Errors
+    ///
+    /// [`TryLockError::WouldBlock`] if somebody has; or as for [`lock`](Self::lock).
+    pub fn try_lock(&self) -> Result<ValueGuard<'_, T>, TryLockError<ValueGuard<'_, T>>> {
+        self.lock_timeout(Duration::ZERO)
+    }
+
+    /// Waits at most so long until nobody else has the lock, and takes it.
+    ///
+    /// # Errors
+    ///
+    /// [`TryLockError::WouldBlock`] if somebody had it all the time; or as for [`lock`](Self::lock).
+    pub fn lock_timeout(
+        &self,
+        timeout: Duration,
+    ) -> Result<ValueGuard<'_, T>, TryLockError<ValueGuard<'_, T>>> {
+        let held = self.0.lock_until(Deadline::after(timeout));
+        held.map(ValueGuard).map_err(|error| error.map(ValueGuard))
     }
 
     /// Whether one that held the lock has died or panicked, as far as anybody has noticed.

@@ -1,9 +1,11 @@
 //! Meeting points.
 //!
+//! Each that waits has a *place*, which is a lock too, for as long as it waits, so that its death is found by the next one that comes.
+//!
 //! Everything is changed with the gate's lock held. The last to come is the leader; it runs the action, if there is one, with the lock, ends
 //! the pass, and wakes the others. Since the lock is a watched one on which they sleep too, they learn of it when the leader dies:
-//! whoever then takes the lock finds it abandoned, breaks the barrier and wakes all. One that dies asleep rings the bell, which
-//! has the same consequence.
+//! whoever then takes the lock finds it abandoned, breaks the barrier and wakes all. One that dies asleep rings the bell for those
+//! that sleep, which has the same consequence.
 
 use super::gate::{Gate, Reason};
 use super::handle::handle;
@@ -25,6 +27,7 @@ use std::time::Duration;
 ///
 /// It *breaks* if one that waits there dies or runs out of time, if the leader's action panics or the leader dies, and by
 /// [`abort`](Self::abort): then all who wait get [`BrokenBarrier`], and so does who comes later, until a [`reset`](Self::reset).
+/// (Of more than 64 that wait at once, the death of those beyond is found only by others that sleep at the time.)
 /// That one which isn't there will never come, because it has died elsewhere, can't be known here: use
 /// [`wait_timeout`](Self::wait_timeout) where that may be.
 ///
@@ -50,6 +53,8 @@ struct Data {
     /// How often all have met, or it was reset.
     passes: AtomicU32,
     broken: AtomicU32,
+    /// How many places were ever taken.
+    used: AtomicU32,
     /// The last value of `passes` that came from a reset or a break.
     failed: AtomicU32,
 }
@@ -58,7 +63,11 @@ struct Data {
 // SAFETY: they are atomics.
 unsafe impl Body for Data {}
 
-handle!(Barrier, Data, 2, c"offspring-barrier");
+handle!(Barrier, Data, FIRST_PLACE + PLACES, c"offspring-barrier");
+
+/// How many that wait have a place.
+const PLACES: usize = 64;
+const FIRST_PLACE: usize = 2;
 
 /// The barrier is broken, or was reset while this one waited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +76,7 @@ pub struct BrokenBarrier(());
 impl fmt::Display for BrokenBarrier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "the barrier is broken: one of its parties died, ran out of time, panicked or aborted it",
+            "the barrier is broken: one of its parties died, ran out of time, panicked, or aborted or reset it",
         )
     }
 }
@@ -159,6 +168,7 @@ impl Barrier {
     pub fn reset(&self) {
         let held = self.enter();
         held.fail_pass();
+        self.clear_dead();
         self.0.body().broken.store(0, SeqCst);
     }
 
@@ -210,6 +220,41 @@ impl Barrier {
         held
     }
 
+    fn place(&self, index: usize) -> Lock<'_> {
+        self.0.lock(FIRST_PLACE + index)
+    }
+
+    /// How many places were ever taken.
+    fn used(&self) -> usize {
+        (self.0.body().used.load(SeqCst) as usize).min(PLACES)
+    }
+
+    /// Makes the places of the dead free again; whether there were any. With the lock held.
+    fn clear_dead(&self) -> bool {
+        let mut found = false;
+        for index in 0..self.used() {
+            let place = self.place(index);
+            if place.load().owner_died() && place.try_lock().is_some() {
+                place.unlock();
+                found = true;
+            }
+        }
+        found
+    }
+
+    /// Takes a place, if one is left. With the lock held, and no dead.
+    fn take_place(&self) -> Place<'_> {
+        let taken = (0..PLACES).find(|index| {
+            let place = self.place(*index);
+            place.load().holder() == 0 && place.try_lock().is_some()
+        });
+        if let Some(index) = taken {
+            let used = &self.0.body().used;
+            used.store(used.load(SeqCst).max(index as u32 + 1), SeqCst);
+        }
+        Place(taken.map(|index| self.place(index)))
+    }
+
     fn pass(
         &self,
         action: Option<impl FnOnce()>,
@@ -217,6 +262,9 @@ impl Barrier {
     ) -> Result<BarrierWaitResult, BrokenBarrier> {
         let data = self.0.body();
         let mut held = self.enter();
+        if self.clear_dead() {
+            held.break_it();
+        }
         if self.is_broken() {
             return Err(BrokenBarrier(()));
         }
@@ -228,6 +276,7 @@ impl Barrier {
             held.end_pass();
             return Ok(BarrierWaitResult { is_leader: true });
         }
+        let _place = self.take_place();
         loop {
             let gate = self.gate();
             let ticket = gate.ticket();
@@ -246,6 +295,17 @@ impl Barrier {
                 held.break_it();
                 return Err(BrokenBarrier(()));
             }
+        }
+    }
+}
+
+/// Where one waits. Dropping it leaves it.
+struct Place<'a>(Option<Lock<'a>>);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if let Some(place) = &self.0 {
+            place.unlock();
         }
     }
 }

@@ -137,11 +137,18 @@ impl<G> From<PoisonError<G>> for crate::Error {
 pub enum TryLockError<G> {
     /// It was taken, but what it protects may be torn.
     Poisoned(PoisonError<G>),
-    /// It is held elsewhere, and was so for the whole time that there was.
+    /// It is held, maybe by this very thread, and was so for the whole time that there was.
     WouldBlock,
 }
 
 impl<G> TryLockError<G> {
+    pub(crate) fn map<H>(self, to: impl FnOnce(G) -> H) -> TryLockError<H> {
+        match self {
+            Self::Poisoned(error) => TryLockError::Poisoned(error.map(to)),
+            Self::WouldBlock => TryLockError::WouldBlock,
+        }
+    }
+
     pub(crate) fn from_result(result: Result<G, PoisonError<G>>) -> Result<G, Self> {
         result.map_err(Self::Poisoned)
     }
@@ -160,7 +167,7 @@ impl<G> fmt::Display for TryLockError<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Poisoned(error) => error.fmt(f),
-            Self::WouldBlock => f.write_str("the lock is held elsewhere"),
+            Self::WouldBlock => f.write_str("the lock is held"),
         }
     }
 }
@@ -179,7 +186,7 @@ impl<G> From<TryLockError<G>> for crate::Error {
             TryLockError::Poisoned(error) => error.into(),
             TryLockError::WouldBlock => Self::system(
                 "a lock",
-                std::io::Error::new(std::io::ErrorKind::WouldBlock, "it is held elsewhere"),
+                std::io::Error::new(std::io::ErrorKind::WouldBlock, "it is held"),
             ),
         }
     }

@@ -188,6 +188,10 @@ unsafe impl<B: Body> Send for Shared<B> {}
 // SAFETY: as above.
 unsafe impl<B: Body> Sync for Shared<B> {}
 
+/// What a panic can leave torn is behind a lock, which is poisoned by it.
+impl<B> std::panic::UnwindSafe for Shared<B> {}
+impl<B> std::panic::RefUnwindSafe for Shared<B> {}
+
 impl<B: Body> Shared<B> {
     pub(crate) fn create(name: &CStr, words: usize) -> io::Result<Self> {
         Self::new(Segment::create(name, size_of::<B>(), words)?)

@@ -113,8 +113,8 @@ impl Mapping {
 
     fn of(fd: BorrowedFd<'_>, len: usize, access: ProtFlags, flags: MapFlags) -> io::Result<Self> {
         // SAFETY: without an address the kernel chooses one that nothing uses.
-        let start = unsafe { mmap(None, size(len)?, access, flags, fd, 0)? };
-        Ok(Self::new(start, len))
+        let start = unsafe { mmap(None, size(len)?, access, flags, fd, 0) };
+        Ok(Self::new(start.map_err(explain)?, len))
     }
 
     /// Fresh private memory.
@@ -156,8 +156,8 @@ impl Mapping {
         let offset =
             i64::try_from(offset).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
         // SAFETY: these addresses are ours, and nothing refers to them yet, since it takes `&mut`.
-        unsafe { mmap(address, size(len)?, access, flags, fd.as_fd(), offset)? };
-        Ok(())
+        let mapped = unsafe { mmap(address, size(len)?, access, flags, fd.as_fd(), offset) };
+        mapped.map(drop).map_err(explain)
     }
 
     #[inline]
@@ -167,6 +167,18 @@ impl Mapping {
 
     pub(crate) fn len(&self) -> usize {
         self.len
+    }
+}
+
+/// Why memory can't be mapped.
+fn explain(error: Errno) -> io::Error {
+    match error {
+        // All that we map is open for writing, so it has been sealed.
+        Errno::EPERM => io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            "it was frozen while it was on its way here; freeze it when all that got it are done with it",
+        ),
+        error => error.into(),
     }
 }
 
