@@ -25,4 +25,5 @@ mod support;
 mod surroundings;
 mod sync;
 mod sync_death;
+mod sync_regressions;
 mod values;

@@ -555,7 +555,7 @@ fn with_the_guard_of_its_lock_forgotten_memory_can_not_be_frozen() -> Whole {
         std::mem::forget(array.lock().unwrap());
         let error = array.freeze().unwrap_err();
         assert!(error.to_string().contains("forgotten"), "{error}");
-        assert!(error.into_inner().is_none());
+        assert!(error.into_inner().is_some());
     })
     .join()
     .unwrap();
@@ -878,27 +878,40 @@ fn keep(memory: &Memory, ready: &Value<AtomicU32>) {
     }
 }
 
+/// Ends a process that has made much memory, and another that has it too; whether it could be seen that there was that much.
+///
+/// What is seen is the whole machine's, where others may use much at the same time, and give it back.
+fn memory_comes_and_goes(
+    end: fn(&Process<()>) -> offspring::Result<()>,
+) -> offspring::Result<bool> {
+    let used = || number_in("/proc/meminfo", "Shmem:");
+    let enough = (LARGE as u64 >> 10) * 3 / 4;
+    let ready = Value::new(AtomicU32::new(0))?;
+    let before = used();
+    let owner = call!(own, &ready).daemon(true).may_spawn(true).start()?;
+    let keeper = || ready.load(Acquire);
+    eventually("both have it", || ![0, owner.pid()].contains(&keeper()));
+    let during = used();
+    end(&owner)?;
+    eventually("both are gone", || {
+        !is_there(owner.pid()) && !is_there(keeper())
+    });
+    if during <= before + enough {
+        return Ok(false);
+    }
+    eventually("it is freed", || used() < during - enough);
+    Ok(true)
+}
+
 #[offspring::test]
 fn memory_is_freed_with_its_last_user_however_that_ends() -> Whole {
     let _watchdog = watchdog();
-    type End = fn(&Process<()>) -> offspring::Result<()>;
-    let ends: [End; 3] = [Process::kill, Process::terminate, Process::terminate_tree];
-    for end in ends {
-        let used = || number_in("/proc/meminfo", "Shmem:");
-        let enough = (LARGE as u64 >> 10) * 3 / 4;
-        let ready = Value::new(AtomicU32::new(0))?;
-        let before = used();
-        let owner = call!(own, &ready).daemon(true).may_spawn(true).start()?;
-        let pids = || (owner.pid(), ready.load(Acquire));
-        eventually("both have it", || ![0, owner.pid()].contains(&pids().1));
-        let (_, keeper) = pids();
-        let during = used();
-        assert!(during > before + enough, "{before} {during}");
-        end(&owner)?;
-        eventually("both are gone", || {
-            !is_there(owner.pid()) && !is_there(keeper)
-        });
-        eventually("it is freed", || used() < during - enough);
+    for end in [Process::kill, Process::terminate, Process::terminate_tree] {
+        let mut was_seen = false;
+        for _ in 0..10 {
+            was_seen = was_seen || memory_comes_and_goes(end)?;
+        }
+        assert!(was_seen);
     }
     Ok(())
 }

@@ -5,7 +5,7 @@
 
 use super::elements::{Elements, fill, size_of_elements};
 use super::shareable::Shareable;
-use crate::sync::{Cause, Flag, PoisonError, Segment, Taken, TryLockError};
+use crate::sync::{Cause, Flag, Holder, PoisonError, Segment, Taken, TryLockError};
 use crate::sys::memory::seal_for_good;
 use crate::sys::wait::Deadline;
 use std::ffi::CStr;
@@ -117,7 +117,7 @@ impl<T: Shareable> Cells<T> {
         self.flag().check(Held {
             cells: self,
             was_panicking: thread::panicking(),
-            of_this_thread: PhantomData,
+            holder: Holder::me(),
         })
     }
 
@@ -132,8 +132,9 @@ impl<T: Shareable> Cells<T> {
                 return Err((Some(Self { segment, len, of }), busy(OTHER_HANDLE)));
             }
         };
-        let Some(fd) = segment.into_fd() else {
-            return Err((None, busy("the guard of its lock was forgotten")));
+        let fd = match segment.into_fd() {
+            Ok(fd) => fd,
+            Err(segment) => return Err((Some(Self::new(segment, len)), busy(FORGOTTEN))),
         };
         match seal_for_good(fd.as_fd()) {
             Ok(()) => Ok(fd),
@@ -145,6 +146,9 @@ impl<T: Shareable> Cells<T> {
 /// What keeps memory from being frozen.
 pub(super) const OTHER_HANDLE: &str =
     "another handle of this process still maps it for writing; drop all of them first";
+
+/// The same, if nobody can drop it.
+const FORGOTTEN: &str = "a guard of its lock was forgotten; take the lock once more after its thread has ended, or copy by Frozen::from_slice";
 
 /// The same, if it is in another process.
 pub(super) fn explain_busy(error: io::Error) -> io::Error {
@@ -161,7 +165,7 @@ pub(super) fn explain_busy(error: io::Error) -> io::Error {
 pub(super) struct Held<'a, T: Shareable> {
     cells: &'a Cells<T>,
     was_panicking: bool,
-    of_this_thread: PhantomData<*mut ()>,
+    holder: Holder,
 }
 
 impl<T: Shareable> Held<'_, T> {
@@ -173,6 +177,10 @@ impl<T: Shareable> Held<'_, T> {
 
 impl<T: Shareable> Drop for Held<'_, T> {
     fn drop(&mut self) {
+        // A child of fork(2) has the guard but not the lock.
+        if !self.holder.is_me() {
+            return;
+        }
         if !self.was_panicking && thread::panicking() {
             self.cells.flag().set(Cause::Panicked);
         }

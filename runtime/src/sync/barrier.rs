@@ -48,6 +48,8 @@ pub struct Barrier(Arc<Shared<Data>>);
 #[repr(C)]
 struct Data {
     changes: AtomicU32,
+    /// Of the lock.
+    turn: AtomicU32,
     parties: AtomicU32,
     waiting: AtomicU32,
     /// How often all have met, or it was reset.
@@ -193,7 +195,7 @@ impl Barrier {
     }
 
     fn lock(&self) -> Lock<'_> {
-        self.0.lock(1).watched()
+        self.0.lock(1).watched_by_gate(&self.0.body().turn)
     }
 
     fn gate(&self) -> Gate<'_> {
@@ -284,6 +286,9 @@ impl Barrier {
             let awake = gate.sleep(ticket, deadline);
             let reason = awake.reason;
             held = self.held(awake.enter());
+            if self.clear_dead() {
+                held.break_it();
+            }
             if data.passes.load(SeqCst) != pass {
                 return if data.failed.load(SeqCst) == pass.wrapping_add(1) {
                     Err(BrokenBarrier(()))

@@ -49,10 +49,12 @@ pub struct Condvar(Arc<Shared<Data>>);
 #[repr(C)]
 struct Data {
     changes: AtomicU32,
+    /// Of the door.
+    turn: AtomicU32,
 }
 
 #[allow(unsafe_code)]
-// SAFETY: it is an atomic.
+// SAFETY: they are atomics.
 unsafe impl Body for Data {}
 
 handle!(Condvar, Data, 2, c"offspring-condvar");
@@ -165,7 +167,7 @@ impl Condvar {
         Gate {
             changes: &self.0.body().changes,
             bell: self.0.lock(0),
-            lock: Some(self.0.lock(1).watched()),
+            lock: Some(self.0.lock(1).watched_by_gate(&self.0.body().turn)),
         }
     }
 

@@ -89,7 +89,9 @@ impl<'a> Gate<'a> {
                 Woken::Perhaps if self.lock.is_some_and(|lock| lock.load().owner_died()) => {
                     return Reason::Lock;
                 }
-                Woken::Perhaps => {}
+                // Somebody may have died.
+                Woken::LookUp if self.lock.is_some() => return Reason::Lock,
+                Woken::Perhaps | Woken::LookUp => {}
             }
         }
     }

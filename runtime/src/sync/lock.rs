@@ -17,20 +17,26 @@
 
 use super::word::State;
 use crate::sys::futex::{self, Woken};
-use crate::sys::robust::{Me, Node, me};
+use crate::sys::robust::{Me, Node, is_there, me};
 use crate::sys::wait::Deadline;
 use std::hint::spin_loop;
+use std::marker::PhantomData;
 use std::ptr;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::time::Duration;
 
 /// A lock within a [`Segment`](super::segment::Segment), which it keeps borrowed.
 #[derive(Clone, Copy)]
 pub(crate) struct Lock<'a> {
     state: &'a AtomicU64,
     node: &'a Node,
+    /// Private, too: the token of the thread that has put the node into its list, or 0.
+    owner: &'a AtomicU64,
     /// When nobody has it or waits.
     idle: State,
+    /// What those who have registered are woken by, if others sleep on the lock's word.
+    turn: Option<&'a AtomicU32>,
 }
 
 /// How a lock was got.
@@ -45,15 +51,24 @@ pub(crate) enum Taken {
 /// How often a look at a held lock is worth more than a sleep: about a microsecond's worth.
 const SPINS: u32 = 100;
 
+/// How long a thread that has given up its locks may take to be gone.
+const LAST_MOMENT: Duration = Duration::from_secs(10);
+
 impl<'a> Lock<'a> {
     /// Of a word and its node.
     ///
     /// # Safety
     ///
     /// They belong to each other as [`robust`](crate::sys::robust) has it, and stay mapped while the node is linked.
-    pub(super) unsafe fn new(state: &'a AtomicU64, node: &'a Node) -> Self {
+    pub(super) unsafe fn new(state: &'a AtomicU64, node: &'a Node, owner: &'a AtomicU64) -> Self {
         let idle = State::FREE;
-        Self { state, node, idle }
+        Self {
+            state,
+            node,
+            owner,
+            idle,
+            turn: None,
+        }
     }
 
     /// The same as a lock that is watched: at its holder's death the kernel wakes somebody who sleeps on its word, even if nobody has
@@ -61,6 +76,16 @@ impl<'a> Lock<'a> {
     pub(crate) fn watched(self) -> Self {
         let idle = State::WATCHED;
         Self { idle, ..self }
+    }
+
+    /// The same as a watched lock on whose word sleepers of a gate sleep as well: they are woken by a death, but not each time that
+    /// it is given back to those who have registered. To be used by all.
+    pub(crate) fn watched_by_gate(self, turn: &'a AtomicU32) -> Self {
+        let turn = Some(turn);
+        Self {
+            turn,
+            ..self.watched()
+        }
     }
 
     /// Makes it idle; for its creator, before others know it.
@@ -114,6 +139,7 @@ impl<'a> Lock<'a> {
         self.pend(me);
         // SAFETY: it was linked when it was taken, by this thread, which holds it.
         unsafe { me.unlink(self.node) };
+        self.owner.store(0, Relaxed);
         let alone = self.idle.taken_alone(me.tid);
         if self
             .state
@@ -137,7 +163,7 @@ impl<'a> Lock<'a> {
     }
 
     fn is_held_by(&self, me: Me) -> bool {
-        self.load().holder() == me.tid && self.node.is_linked()
+        self.load().holder() == me.tid && self.owner.load(Relaxed) == me.token
     }
 
     pub(super) fn load(&self) -> State {
@@ -158,8 +184,26 @@ impl<'a> Lock<'a> {
 
     #[inline]
     fn link(&self, me: Me) {
+        if self.owner.load(Relaxed) != 0 {
+            self.check_abandoned(me);
+        }
+        self.owner.store(me.token, Relaxed);
         // SAFETY: this thread has just taken it; by the contract of `new` it stays mapped.
         unsafe { me.link(self.node) };
+    }
+
+    /// A node may be put into another list only if the thread is gone in whose list it is. The word, which says so,
+    /// can be written by others. The kernel says so, too, a moment before it is.
+    #[cold]
+    fn check_abandoned(&self, me: Me) {
+        let deadline = Deadline::after(LAST_MOMENT);
+        while is_there(self.owner.load(Relaxed)) {
+            if deadline.has_passed() {
+                me.settle();
+                panic!("another process has overwritten a lock that this one holds");
+            }
+            std::thread::sleep(Duration::from_micros(50));
+        }
     }
 
     #[inline]
@@ -194,6 +238,11 @@ impl<'a> Lock<'a> {
         self.change(|state| Some(state.registered()));
     }
 
+    /// Takes back what [`register`](Self::register) announced.
+    pub(super) fn leave(&self) {
+        self.change(|state| Some(state.left()));
+    }
+
     /// Takes it, as one that has registered.
     pub(super) fn take_as_registered(&self, me: Me) -> Taken {
         self.pend(me);
@@ -210,6 +259,7 @@ impl<'a> Lock<'a> {
     fn take_in_turn(&self, me: Me, deadline: Deadline) -> Option<Taken> {
         let mut is_late = false;
         loop {
+            let ticket = self.turn.map(|turn| turn.load(SeqCst));
             if let Some(before) = self.change(|state| state.taken_in_turn(me.tid)) {
                 return Some(how(before));
             }
@@ -224,7 +274,12 @@ impl<'a> Lock<'a> {
                 }
                 continue;
             }
-            is_late = futex::wait(self.word(), state.word(), deadline) == Woken::TimedOut;
+            let word = (self.word(), state.word());
+            let woken = match self.turn.zip(ticket) {
+                Some(turn) => futex::wait_any(&[turn, word], deadline),
+                None => futex::wait(word.0, word.1, deadline),
+            };
+            is_late = woken == Woken::TimedOut;
         }
     }
 
@@ -232,7 +287,15 @@ impl<'a> Lock<'a> {
     fn release_and_wake(&self) {
         let before = self.change(|state| Some(state.released()));
         if before.is_some_and(|state| state.waiting() > self.idle.waiting()) {
-            futex::wake(self.word(), 1);
+            match self.turn {
+                Some(turn) => {
+                    turn.fetch_add(1, SeqCst);
+                    futex::wake(turn, 1);
+                }
+                None => {
+                    futex::wake(self.word(), 1);
+                }
+            }
         }
     }
 
@@ -252,6 +315,30 @@ impl<'a> Lock<'a> {
                 Err(found) => state = State(found),
             }
         }
+    }
+}
+
+/// The thread that has got a guard, which can't leave it other than by a fork: in that it is another.
+#[derive(Debug)]
+pub(crate) struct Holder {
+    token: u64,
+    of_this_thread: PhantomData<*mut ()>,
+}
+
+impl Holder {
+    #[inline]
+    pub(crate) fn me() -> Self {
+        let token = me().token;
+        let of_this_thread = PhantomData;
+        Self {
+            token,
+            of_this_thread,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_me(&self) -> bool {
+        me().token == self.token
     }
 }
 

@@ -60,6 +60,18 @@
 //! or get any data, but nothing else of them is touched: all that could lead a process astray is in memory of its own. The data are of types of which any bytes are
 //! a value, see [`Shareable`](crate::shared::Shareable).
 //!
+//! That another process has overwritten a lock which this one holds is a panic when it is noticed.
+//!
+//! # Limits
+//!
+//! - A thread holds at most 2000 of them at once; of more, the kernel doesn't tell the death (its list has a limit of 2048).
+//! - `exec` with a lock held, by a thread that isn't the first of its process, isn't told either. Subprocess functions of tests run on such threads.
+//! - A [`ReentrantMutex`] is reentrant by one handle and its clones, not by two that came to a process separately.
+//! - A stopped process (SIGSTOP) holds what it holds; one that is stopped while it waits for a [`Semaphore`] or to write to an
+//!   [`RwLock`] holds up those who came later.
+//! - Before Linux 5.16, or where a sandbox forbids futex_waitv, who waits for a [`Condvar`], a [`Barrier`] or a [`Semaphore`] looks up ten times a second,
+//!   and may be told of a death that late.
+//!
 //! # Forks
 //!
 //! After a plain fork(2) the child has none of the locks that the parent holds; guards that it inherited do nothing when dropped.
@@ -81,7 +93,7 @@ mod word;
 pub use barrier::{Barrier, BarrierWaitResult, BrokenBarrier};
 pub use condvar::{Condvar, TimedGuard, WaitTimeoutResult};
 pub use event::Event;
-pub(crate) use lock::Taken;
+pub(crate) use lock::{Holder, Taken};
 pub use mutex::{Mutex, MutexGuard};
 pub(crate) use poison::Flag;
 pub use poison::{Cause, PoisonError, Poisoned, TryLockError};

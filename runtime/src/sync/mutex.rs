@@ -2,7 +2,7 @@
 #![allow(unsafe_code)] // lends what the lock protects
 
 use super::handle::handle;
-use super::lock::{Lock, Taken};
+use super::lock::{Holder, Lock, Taken};
 use super::poison::{Cause, Flag, Poisoned, TryLockError};
 use super::segment::{Body, Shared};
 use crate::Result;
@@ -10,7 +10,6 @@ use crate::shared::Shareable;
 use crate::sys::wait::Deadline;
 use std::cell::UnsafeCell;
 use std::fmt;
-use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::thread;
@@ -127,7 +126,7 @@ impl<T: Shareable> Mutex<T> {
         poisoned.check(MutexGuard {
             mutex: self,
             was_panicking: thread::panicking(),
-            of_this_thread: PhantomData,
+            holder: Holder::me(),
         })
     }
 }
@@ -153,7 +152,7 @@ impl<T: Shareable + fmt::Debug> fmt::Debug for Mutex<T> {
 pub struct MutexGuard<'a, T: Shareable> {
     mutex: &'a Mutex<T>,
     was_panicking: bool,
-    of_this_thread: PhantomData<*mut ()>,
+    holder: Holder,
 }
 
 // SAFETY: it only gives out `&T` to other threads.
@@ -184,6 +183,10 @@ impl<T: Shareable> DerefMut for MutexGuard<'_, T> {
 impl<T: Shareable> Drop for MutexGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
+        // A child of fork(2) has the guard but not the lock.
+        if !self.holder.is_me() {
+            return;
+        }
         if !self.was_panicking && thread::panicking() {
             self.mutex.0.body().poisoned.set(Cause::Panicked);
         }

@@ -2,7 +2,7 @@
 #![allow(unsafe_code)] // lends what the lock protects
 
 use super::handle::handle;
-use super::lock::{Lock, Taken};
+use super::lock::{Holder, Lock, Taken};
 use super::poison::{Cause, Flag, PoisonError, TryLockError};
 use super::segment::{Body, Shared};
 use crate::Result;
@@ -10,7 +10,6 @@ use crate::shared::Shareable;
 use crate::sys::wait::Deadline;
 use std::cell::UnsafeCell;
 use std::fmt;
-use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -141,7 +140,7 @@ impl<T: Shareable> ReentrantMutex<T> {
         poisoned.check(ReentrantMutexGuard {
             mutex: self,
             was_panicking: thread::panicking(),
-            of_this_thread: PhantomData,
+            holder: Holder::me(),
         })
     }
 }
@@ -159,7 +158,7 @@ impl<T: Shareable> fmt::Debug for ReentrantMutex<T> {
 pub struct ReentrantMutexGuard<'a, T: Shareable> {
     mutex: &'a ReentrantMutex<T>,
     was_panicking: bool,
-    of_this_thread: PhantomData<*mut ()>,
+    holder: Holder,
 }
 
 impl<T: Shareable + Copy> ReentrantMutexGuard<'_, T> {
@@ -188,14 +187,14 @@ impl<T: crate::shared::Atomic> Deref for ReentrantMutexGuard<'_, T> {
 
 impl<T: Shareable> Drop for ReentrantMutexGuard<'_, T> {
     fn drop(&mut self) {
+        // A child of fork(2) has the guard but not the lock.
+        if !self.holder.is_me() {
+            return;
+        }
         let data = self.mutex.0.body();
         let lock = self.mutex.0.lock(0);
         if !self.was_panicking && thread::panicking() {
             data.poisoned.set(Cause::Panicked);
-        }
-        // A child of fork(2) has the guards but not the lock.
-        if !lock.is_mine() {
-            return;
         }
         match data.guards.load(Relaxed) {
             0 | 1 => lock.unlock(),

@@ -7,15 +7,15 @@
 #![allow(unsafe_code)] // lends what the lock protects
 
 use super::handle::handle;
-use super::lock::{Lock, Taken};
+use super::lock::{Holder, Lock, Taken};
 use super::poison::{Cause, Flag, PoisonError, TryLockError};
 use super::segment::{Body, Shared};
 use crate::Result;
 use crate::shared::Shareable;
+use crate::sys::futex::{self, Woken};
 use crate::sys::wait::Deadline;
 use std::cell::UnsafeCell;
 use std::fmt;
-use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -192,6 +192,22 @@ impl<T: Shareable> RwLock<T> {
     /// A reader's lock of those that are free, the lowest.
     fn share(&self, deadline: Deadline) -> Option<Lock<'_>> {
         let _entrance = self.enter(deadline)?;
+        if let Some(share) = self.free_share() {
+            return Some(share);
+        }
+        // All are taken, and any may be the next to be free. With the entrance held, nobody else waits for them.
+        let shares: [_; READERS] = std::array::from_fn(|index| self.0.lock(1 + index));
+        for share in &shares {
+            share.register();
+        }
+        let share = self.next_share(&shares, deadline);
+        for share in &shares {
+            share.leave();
+        }
+        share
+    }
+
+    fn free_share(&self) -> Option<Lock<'_>> {
         let used = &self.0.body().used;
         for index in 0..READERS {
             let share = self.0.lock(1 + index);
@@ -203,9 +219,25 @@ impl<T: Shareable> RwLock<T> {
                 return Some(share);
             }
         }
-        // All readers are equal; any may be the next to leave.
-        let share = self.0.lock(1);
-        share.lock(deadline).map(|_| share)
+        None
+    }
+
+    /// Waits for one of them, as one that has registered at all.
+    fn next_share(&self, shares: &[Lock<'_>; READERS], deadline: Deadline) -> Option<Lock<'_>> {
+        let mut is_late = false;
+        loop {
+            let words = shares.each_ref().map(|share| (share.word(), share.load()));
+            if words.iter().any(|(_, state)| state.holder() == 0)
+                && let Some(share) = self.free_share()
+            {
+                return Some(share);
+            }
+            if is_late {
+                return None;
+            }
+            let words = words.map(|(word, state)| (word, state.word()));
+            is_late = futex::wait_any(&words, deadline) == Woken::TimedOut;
+        }
     }
 
     /// Takes the entrance and waits until the readers have left. The entrance stays taken.
@@ -238,7 +270,7 @@ impl<T: Shareable> RwLock<T> {
         self.0.body().poisoned.check(RwLockReadGuard {
             lock: self,
             share,
-            of_this_thread: PhantomData,
+            holder: Holder::me(),
         })
     }
 
@@ -246,7 +278,7 @@ impl<T: Shareable> RwLock<T> {
         self.0.body().poisoned.check(RwLockWriteGuard {
             lock: self,
             was_panicking: thread::panicking(),
-            of_this_thread: PhantomData,
+            holder: Holder::me(),
         })
     }
 }
@@ -273,7 +305,7 @@ impl<T: Shareable> fmt::Debug for RwLock<T> {
 pub struct RwLockReadGuard<'a, T: Shareable> {
     lock: &'a RwLock<T>,
     share: Lock<'a>,
-    of_this_thread: PhantomData<*mut ()>,
+    holder: Holder,
 }
 
 /// An [`RwLock`] that is held for writing. Dropping it gives the lock back.
@@ -281,7 +313,7 @@ pub struct RwLockReadGuard<'a, T: Shareable> {
 pub struct RwLockWriteGuard<'a, T: Shareable> {
     lock: &'a RwLock<T>,
     was_panicking: bool,
-    of_this_thread: PhantomData<*mut ()>,
+    holder: Holder,
 }
 
 // SAFETY: it only gives out `&T` to other threads.
@@ -316,7 +348,10 @@ impl<T: Shareable> DerefMut for RwLockWriteGuard<'_, T> {
 
 impl<T: Shareable> Drop for RwLockReadGuard<'_, T> {
     fn drop(&mut self) {
-        self.share.unlock();
+        // A child of fork(2) has the guard but not the lock.
+        if self.holder.is_me() {
+            self.share.unlock();
+        }
     }
 }
 
@@ -324,7 +359,7 @@ impl<T: Shareable> Drop for RwLockWriteGuard<'_, T> {
     fn drop(&mut self) {
         let data = self.lock.0.body();
         let entrance = self.lock.0.lock(0);
-        if !entrance.is_mine() {
+        if !self.holder.is_me() {
             return;
         }
         if !self.was_panicking && thread::panicking() {

@@ -80,6 +80,9 @@ impl Layout {
 /// How far behind its word a node is. Its address is that of its second half.
 const NODE: usize = WORD.unsigned_abs() - size_of::<usize>();
 
+/// Where on a private page the owners are, behind all nodes.
+const OWNERS: usize = 64;
+
 impl Segment {
     /// New memory for `len` bytes, all zero, and so many words. `name` is for `/proc/PID/maps`.
     pub(crate) fn create(name: &CStr, len: usize, words: usize) -> io::Result<Self> {
@@ -105,12 +108,14 @@ impl Segment {
     fn map(fd: impl Into<Arc<OwnedFd>>, layout: Layout) -> io::Result<Self> {
         robust::prepare()?;
         let fd = fd.into();
-        let mut mapping = Mapping::private(layout.mapped_len())?;
+        let mut mapping = Mapping::reserved(layout.mapped_len())?;
         let page = page_size();
         mapping.overlay(0, fd.as_fd(), 0, layout.front)?;
+        mapping.fill(layout.front, page)?;
         for index in 0..layout.more_pages() {
             let at = layout.front + page + index * 2 * page;
             mapping.overlay(at, fd.as_fd(), layout.front + index * page, page)?;
+            mapping.fill(at + page, page)?;
         }
         Ok(Self {
             mapping: ManuallyDrop::new(mapping),
@@ -132,40 +137,52 @@ impl Segment {
     #[inline]
     pub(crate) fn lock(&self, index: usize) -> Lock<'_> {
         let offset = self.layout.word(index);
-        // SAFETY: both are within the mapping and aligned, see the layout. The word is only ever used as
+        let place = index % PLACES.len();
+        let owner = PLACES[place] + OWNERS + place * size_of::<u64>();
+        // SAFETY: all are within the mapping and aligned, see the layout. The word is only ever used as
         // an atomic, the node only by threads of this process that hold the lock.
         unsafe {
             let word = self.data().byte_add(offset);
             let node = word.byte_add(NODE);
-            Lock::new(word.cast::<AtomicU64>().as_ref(), node.cast().as_ref())
+            let owner = word.byte_add(owner);
+            Lock::new(
+                word.cast::<AtomicU64>().as_ref(),
+                node.cast().as_ref(),
+                owner.cast::<AtomicU64>().as_ref(),
+            )
         }
     }
 
-    /// Unmaps it, and returns what it was; `None` if a thread still holds a lock of it, as one does whose guard was
+    /// Unmaps it, and returns what it was; gives it back if a thread still holds a lock of it, as one does whose guard was
     /// forgotten.
-    pub(crate) fn into_fd(self) -> Option<Arc<OwnedFd>> {
+    pub(crate) fn into_fd(self) -> Result<Arc<OwnedFd>, Self> {
+        if self.is_held() {
+            return Err(self);
+        }
         let mut segment = ManuallyDrop::new(self);
-        // SAFETY: it is taken once, for `segment` isn't used or dropped after this.
-        let fd = unsafe { ManuallyDrop::take(&mut segment.fd) };
-        segment.unmap().then_some(fd)
+        // SAFETY: each is taken once, for `segment` isn't used or dropped after this.
+        unsafe {
+            ManuallyDrop::drop(&mut segment.mapping);
+            Ok(ManuallyDrop::take(&mut segment.fd))
+        }
     }
 
-    /// Unmaps it if it may be: the nodes of locks that are held are in the lists of threads.
-    fn unmap(&mut self) -> bool {
-        let is_held = (0..self.layout.words).any(|index| self.lock(index).is_linked());
-        if !is_held {
-            // SAFETY: both callers use it no more.
-            unsafe { ManuallyDrop::drop(&mut self.mapping) };
-        }
-        !is_held
+    /// Whether it must stay mapped: the nodes of locks that are held are in the lists of threads.
+    fn is_held(&self) -> bool {
+        (0..self.layout.words).any(|index| self.lock(index).is_linked())
     }
 }
 
 impl Drop for Segment {
     fn drop(&mut self) {
-        self.unmap();
+        let is_held = self.is_held();
         // SAFETY: this is the only place, other than `into_fd`, which doesn't come here.
-        unsafe { ManuallyDrop::drop(&mut self.fd) };
+        unsafe {
+            if !is_held {
+                ManuallyDrop::drop(&mut self.mapping);
+            }
+            ManuallyDrop::drop(&mut self.fd);
+        }
     }
 }
 

@@ -12,7 +12,7 @@
 //! is one. A death in between is one of the holder of that slot, or leaves it pending with nobody in it: either wakes the sleeper.
 
 use super::handle::handle;
-use super::lock::Lock;
+use super::lock::{Holder, Lock};
 use super::segment::{Body, Shared};
 use crate::Result;
 use crate::error::{Error, Kind};
@@ -20,7 +20,6 @@ use crate::sys::futex::{self, Woken};
 use crate::sys::robust::me;
 use crate::sys::wait::Deadline;
 use std::fmt;
-use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
@@ -115,9 +114,6 @@ impl Semaphore {
         let data = semaphore.0.body();
         data.total.store(permits, SeqCst);
         data.bound.store(bound, SeqCst);
-        for index in 0..SLOTS {
-            semaphore.slot(index).prepare();
-        }
         Ok(semaphore)
     }
 
@@ -213,7 +209,7 @@ impl Semaphore {
         slot.map(|slot| Permit {
             semaphore: self,
             slot,
-            of_this_thread: PhantomData,
+            holder: Holder::me(),
         })
     }
 
@@ -250,6 +246,8 @@ impl Semaphore {
         }
         let index = view.free?;
         if index >= view.used {
+            // Not before it is needed: each two slots are a page.
+            self.slot(index).prepare();
             data.used.store(index as u32 + 1, SeqCst);
         }
         data.held[index].store(0, SeqCst);
@@ -308,15 +306,18 @@ impl fmt::Debug for Semaphore {
 pub struct Permit<'a> {
     semaphore: &'a Semaphore,
     slot: usize,
-    of_this_thread: PhantomData<*mut ()>,
+    holder: Holder,
 }
 
 impl Permit<'_> {
     /// Keeps it from coming back: from here on nobody has it, until somebody [releases](Semaphore::release) one. If this process dies in here, the permit is
     /// either forgotten or free.
     pub fn forget(self) {
-        self.semaphore.0.body().total.fetch_sub(1, SeqCst);
-        self.semaphore.give_back(self.slot, || ());
+        // A child of fork(2) hasn't got it.
+        if self.holder.is_me() {
+            self.semaphore.0.body().total.fetch_sub(1, SeqCst);
+            self.semaphore.give_back(self.slot, || ());
+        }
         std::mem::forget(self);
     }
 }
@@ -324,6 +325,8 @@ impl Permit<'_> {
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
         let semaphore = self.semaphore;
-        semaphore.give_back(self.slot, || semaphore.wake());
+        if self.holder.is_me() {
+            semaphore.give_back(self.slot, || semaphore.wake());
+        }
     }
 }

@@ -21,6 +21,8 @@ pub(crate) enum Woken {
     By(usize),
     /// Anything: it has to be looked at again.
     Perhaps,
+    /// Nobody, but it can't be known whether somebody would have, for most words: these have to be looked at.
+    LookUp,
     TimedOut,
 }
 
@@ -97,7 +99,7 @@ fn wait_first(words: &[(&Word, u32)], deadline: Deadline) -> Woken {
     const LOOK_UP: Duration = Duration::from_millis(100);
     let (word, expected) = words[0];
     match wait(word, expected, deadline.at_most(LOOK_UP)) {
-        Woken::TimedOut if !deadline.has_passed() => Woken::Perhaps,
+        Woken::TimedOut if !deadline.has_passed() => Woken::LookUp,
         woken => woken,
     }
 }

@@ -117,7 +117,18 @@ impl Mapping {
         Ok(Self::new(start.map_err(explain)?, len))
     }
 
+    /// A range of addresses with nothing there yet, for [`overlay`](Self::overlay) and [`fill`](Self::fill).
+    ///
+    /// It can't be written, so that it counts neither as data, which a memory limit is about, nor as memory that was promised.
+    pub(crate) fn reserved(len: usize) -> io::Result<Self> {
+        let flags = MapFlags::MAP_PRIVATE | MapFlags::MAP_NORESERVE;
+        // SAFETY: without an address the kernel chooses one that nothing uses.
+        let start = unsafe { mmap_anonymous(None, size(len)?, ProtFlags::PROT_NONE, flags)? };
+        Ok(Self::new(start, len))
+    }
+
     /// Fresh private memory.
+    #[cfg(test)]
     pub(crate) fn private(len: usize) -> io::Result<Self> {
         let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
         let flags = MapFlags::MAP_PRIVATE | MapFlags::MAP_NORESERVE;
@@ -144,20 +155,40 @@ impl Mapping {
         offset: usize,
         len: usize,
     ) -> io::Result<()> {
-        let end = at.checked_add(len);
-        assert!(
-            end.is_some_and(|end| end <= self.len),
-            "outside the mapping"
-        );
-        assert!((at | len | offset).is_multiple_of(page_size()));
+        let address = self.part(at, len);
+        assert!(offset.is_multiple_of(page_size()));
         let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
         let flags = MapFlags::MAP_SHARED | MapFlags::MAP_FIXED;
-        let address = NonZeroUsize::new(self.start.as_ptr() as usize + at);
         let offset =
             i64::try_from(offset).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
         // SAFETY: these addresses are ours, and nothing refers to them yet, since it takes `&mut`.
         let mapped = unsafe { mmap(address, size(len)?, access, flags, fd.as_fd(), offset) };
         mapped.map(drop).map_err(explain)
+    }
+
+    /// Replaces a part of this mapping by fresh private memory.
+    ///
+    /// # Panics
+    ///
+    /// As for [`overlay`](Self::overlay).
+    pub(crate) fn fill(&mut self, at: usize, len: usize) -> io::Result<()> {
+        let address = self.part(at, len);
+        let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+        let flags = MapFlags::MAP_PRIVATE | MapFlags::MAP_FIXED;
+        // SAFETY: as in `overlay`.
+        unsafe { mmap_anonymous(address, size(len)?, access, flags)? };
+        Ok(())
+    }
+
+    /// The address of a part.
+    fn part(&self, at: usize, len: usize) -> Option<NonZeroUsize> {
+        let end = at.checked_add(len);
+        assert!(
+            end.is_some_and(|end| end <= self.len),
+            "outside the mapping"
+        );
+        assert!((at | len).is_multiple_of(page_size()));
+        NonZeroUsize::new(self.start.as_ptr() as usize + at)
     }
 
     #[inline]

@@ -31,7 +31,7 @@ use std::marker::PhantomData;
 use std::mem;
 use std::ptr::{self, NonNull};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed, compiler_fence};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed, compiler_fence};
 
 #[cfg(not(all(target_endian = "little", target_pointer_width = "64")))]
 compile_error!("robust locks are laid out for 64-bit little-endian machines");
@@ -103,6 +103,8 @@ unsafe fn previous_at<'a>(address: usize) -> &'a AtomicUsize {
 pub(crate) struct Me {
     /// Its number, which is what a lock's word says of its holder.
     pub(crate) tid: u32,
+    /// Its number, and below that one that no other thread of this process ever had, nor that of which it is a fork.
+    pub(crate) token: u64,
     head: NonNull<Head>,
     of_this_thread: PhantomData<*mut ()>,
 }
@@ -147,19 +149,32 @@ pub(crate) fn me() -> Me {
     }
 }
 
+/// A fork goes on from where its parent was, and so has none that its parent had before.
+static NEXT_TOKEN: AtomicU32 = AtomicU32::new(1);
+
 #[cold]
 fn introduce() -> Me {
     let head = registered_head().unwrap_or_else(|error| {
         panic!("the kernel has no robust list for this thread, without which locks can't survive its death: {error}")
     });
+    // Always positive.
+    let tid = nix::unistd::gettid().as_raw().unsigned_abs();
     let me = Me {
-        // Always positive.
-        tid: nix::unistd::gettid().as_raw().unsigned_abs(),
+        tid,
+        token: u64::from(tid) << 32 | u64::from(NEXT_TOKEN.fetch_add(1, Relaxed)),
         head,
         of_this_thread: PhantomData,
     };
     ME.set(Some(me));
     me
+}
+
+/// Whether there is a thread of this process which may have this token.
+pub(crate) fn is_there(token: u64) -> bool {
+    let tid = (token >> 32) as libc::pid_t;
+    // SAFETY: no signal is sent.
+    let result = unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), tid, 0) };
+    Errno::result(result) != Err(Errno::ESRCH)
 }
 
 /// The list that the C library has registered for this thread.
