@@ -51,8 +51,9 @@
 //!
 //! # Costs
 //!
-//! Each handle has a descriptor and 8 KiB of memory, of which 4 KiB are shared by all; an [`RwLock`], a [`Semaphore`] and a [`Barrier`] have 8 KiB
-//! for every two threads that hold it, or wait there, at once. A lock that is free is taken without a system call, and so it is given back.
+//! Each handle has a descriptor and, once it was used, 8 KiB of memory, of which 4 KiB are shared by all. An [`RwLock`], a
+//! [`Semaphore`] and a [`Barrier`] have as much again for every two threads that ever held it, or waited there, at once. A lock that is free is
+//! taken without a system call, and so it is given back.
 //!
 //! # Trust
 //!
