@@ -57,6 +57,19 @@
 //! pools, as themselves or anywhere in other types, other than untagged, flattened and internally tagged ones; 253 of them in a call at most. A result
 //! can't have any: create it in the parent.
 //!
+//! # Channels and queues
+//!
+//! A [`channel`] has one sender and one receiver, which can be in any two processes: it is the fastest, and carries handles and other ends, too. A
+//! [`Queue`] has any number of both. [`wait`] waits for several receivers, processes and descriptors at once.
+//!
+//! | | [`channel`] | [`Queue`] |
+//! |---|---|---|
+//! | ends | one [`Sender`], one [`Receiver`]; they move | clones on both sides |
+//! | carries | any values, handles, ends, bytes | any values |
+//! | holds | a mebibyte | any number of items, or as many as are said |
+//! | ends | when one side is gone: its drop or its process's end | when it is closed |
+//! | a death | is an error at the other end | costs at most its own item |
+//!
 //! # Data
 //!
 //! Arguments and results are whatever serde can serialize and deserialize, also with `flatten`,
@@ -120,6 +133,7 @@ mod fault;
 mod lifelines;
 mod pool;
 mod process;
+mod queue;
 mod reaper;
 mod registry;
 mod remote_error;
@@ -153,6 +167,7 @@ pub use process::{
     ExitStatus, Handle, JoinError, JoinErrorKind, Output, Process, active_children, cpu_count,
     current_process, parent_process, set_depth_limit,
 };
+pub use queue::{GetError, GetErrorKind, PutError, PutErrorKind, Queue};
 pub use remote_error::RemoteError;
 pub use run::Run;
 pub use shared::Shareable;

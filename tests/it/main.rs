@@ -17,6 +17,8 @@ mod pool;
 mod pool_demos;
 mod pool_matrix;
 mod process;
+mod queue;
+mod queue_storm;
 mod regressions;
 mod share_demos;
 mod shared;

@@ -18,6 +18,7 @@
 //! A death costs those who sleep a look around.
 
 use super::lock::{Lock, Taken};
+use crate::fault;
 use crate::sys::futex::{self, Woken};
 use crate::sys::robust::{Me, me};
 use crate::sys::wait::Deadline;
@@ -25,16 +26,16 @@ use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::SeqCst;
 
 #[derive(Clone, Copy)]
-pub(super) struct Gate<'a> {
-    pub(super) changes: &'a AtomicU32,
-    pub(super) bell: Lock<'a>,
+pub(crate) struct Gate<'a> {
+    pub(crate) changes: &'a AtomicU32,
+    pub(crate) bell: Lock<'a>,
     /// Watched.
-    pub(super) lock: Option<Lock<'a>>,
+    pub(crate) lock: Option<Lock<'a>>,
 }
 
 /// What a sleeper was woken by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reason {
+pub(crate) enum Reason {
     /// The counter has changed.
     Change,
     /// One that slept, or woke others, has died.
@@ -45,22 +46,23 @@ pub(super) enum Reason {
 }
 
 /// One that was asleep and hasn't yet settled: the bell is pending.
-pub(super) struct Awake<'a> {
-    pub(super) reason: Reason,
+pub(crate) struct Awake<'a> {
+    pub(crate) reason: Reason,
     gate: Gate<'a>,
     me: Me,
 }
 
 impl<'a> Gate<'a> {
-    pub(super) fn ticket(&self) -> u32 {
+    pub(crate) fn ticket(&self) -> u32 {
         self.changes.load(SeqCst)
     }
 
     /// Sleeps until the counter isn't `ticket` any more, somebody dies, or the deadline has passed.
-    pub(super) fn sleep(&self, ticket: u32, deadline: Deadline) -> Awake<'a> {
+    pub(crate) fn sleep(&self, ticket: u32, deadline: Deadline) -> Awake<'a> {
         let me = me();
         self.bell.pend(me);
         let reason = self.sleep_pending(ticket, deadline);
+        fault::step();
         if reason == Reason::Bell {
             self.change_and_wake(i32::MAX);
         }
@@ -97,7 +99,7 @@ impl<'a> Gate<'a> {
     }
 
     /// Wakes at most so many, after `change`.
-    pub(super) fn wake_after(&self, change: impl FnOnce(), count: i32) {
+    pub(crate) fn wake_after(&self, change: impl FnOnce(), count: i32) {
         let me = me();
         self.bell.pend(me);
         change();
@@ -105,13 +107,49 @@ impl<'a> Gate<'a> {
         me.settle();
     }
 
-    pub(super) fn wake(&self, count: i32) {
+    pub(crate) fn wake(&self, count: i32) {
         self.wake_after(|| (), count);
     }
 
-    fn change_and_wake(&self, count: i32) {
+    /// [`wake_after`](Self::wake_after), without a system call if nobody sleeps: those who are going to take their ticket, then add
+    /// themselves to `waiting`, and then look whether they have to sleep. `change` says whether it is worth waking anybody. Who calls this to wake a
+    /// few, not all, does so with a lock held.
+    ///
+    /// What is taken from the number before the wake-up is put back after it, but for those who were woken. Who has added himself
+    /// in front of that, and isn't asleep yet, has an old ticket. So the number may be too high, as it is after a death, until
+    /// there is nobody to be woken; it is never too low, unless this thread dies, and then the bell wakes all.
+    #[inline]
+    pub(crate) fn wake_waiting(
+        &self,
+        change: impl FnOnce() -> bool,
+        waiting: &AtomicU32,
+        count: i32,
+    ) {
+        let me = me();
+        self.bell.pend(me);
+        fault::step();
+        if change() && waiting.load(SeqCst) != 0 {
+            fault::step();
+            self.wake_counted(waiting, count);
+        }
+        fault::step();
+        me.settle();
+    }
+
+    #[cold]
+    fn wake_counted(&self, waiting: &AtomicU32, count: i32) {
+        let before = waiting.swap(0, SeqCst) as usize;
+        fault::step();
+        let woken = self.change_and_wake(count);
+        if woken > 0 && woken < before {
+            waiting.fetch_add((before - woken) as u32, SeqCst);
+        }
+    }
+
+    fn change_and_wake(&self, count: i32) -> usize {
         self.changes.fetch_add(1, SeqCst);
-        futex::wake(self.changes, count);
+        fault::step();
+        futex::wake(self.changes, count)
     }
 }
 
@@ -121,10 +159,13 @@ impl<'a> Awake<'a> {
     /// # Panics
     ///
     /// If it has none.
-    pub(super) fn enter(self) -> Taken {
+    pub(crate) fn enter(self) -> Taken {
         let lock = self.gate.lock.expect("the gate has a lock");
         lock.register();
-        lock.take_as_registered(self.me)
+        fault::step();
+        let taken = lock.take_as_registered(self.me);
+        fault::step();
+        taken
     }
 }
 

@@ -3,9 +3,9 @@
 
 use super::fd::above_stdio;
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, SealFlag, fcntl};
+use nix::fcntl::{FallocateFlags, FcntlArg, SealFlag, fallocate, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
-use nix::sys::mman::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
+use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap, mmap_anonymous, munmap};
 use std::ffi::{CStr, c_void};
 use std::io;
 use std::num::NonZeroUsize;
@@ -66,6 +66,28 @@ pub(crate) fn seal_for_good(fd: BorrowedFd<'_>) -> io::Result<()> {
         FcntlArg::F_ADD_SEALS(FIXED_SIZE | SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_SEAL),
     )?;
     Ok(())
+}
+
+/// Has the system provide a part of the memory now, so that it says if there is none; later that would be a signal.
+pub(crate) fn provide(fd: BorrowedFd<'_>, from: usize, to: usize) -> io::Result<()> {
+    allocate(fd, FallocateFlags::empty(), from, to)
+}
+
+/// Gives a part of the memory back, whole pages; what is read there is 0.
+pub(crate) fn give_back(fd: BorrowedFd<'_>, from: usize, to: usize) -> io::Result<()> {
+    let flags = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
+    allocate(fd, flags, from, to)
+}
+
+fn allocate(fd: BorrowedFd<'_>, flags: FallocateFlags, from: usize, to: usize) -> io::Result<()> {
+    let number = |at: usize| i64::try_from(at).map_err(|_| Errno::EINVAL);
+    let (offset, len) = (number(from)?, number(to.saturating_sub(from))?);
+    loop {
+        match fallocate(fd, flags, offset, len) {
+            Err(Errno::EINTR) => {}
+            result => return Ok(result?),
+        }
+    }
 }
 
 /// The size of a page, in bytes.
@@ -189,6 +211,13 @@ impl Mapping {
         );
         assert!((at | len).is_multiple_of(page_size()));
         NonZeroUsize::new(self.start.as_ptr() as usize + at)
+    }
+
+    /// Keeps it out of core dumps, which would be as large as it is.
+    pub(crate) fn leave_out_of_dumps(&self) -> io::Result<()> {
+        // SAFETY: the range is ours, and its content stays.
+        unsafe { madvise(self.start.cast(), self.len, MmapAdvise::MADV_DONTDUMP)? };
+        Ok(())
     }
 
     #[inline]

@@ -32,6 +32,14 @@ impl Deadline {
         }
     }
 
+    /// This one, or one in `time` if that is later.
+    pub(crate) fn at_least(self, time: Duration) -> Self {
+        match self.remaining() {
+            Some(left) if left < time => Self::after(time),
+            _ => self,
+        }
+    }
+
     pub(crate) fn has_passed(self) -> bool {
         self.remaining().is_some_and(|left| left.is_zero())
     }

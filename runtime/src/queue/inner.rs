@@ -1,0 +1,297 @@
+//! Putting and getting, with the locks.
+//!
+//! Putters have a lock and getters have another, so that a putter and a getter don't meet but where one waits for the other. What a death does:
+//!
+//! | put | a death after it |
+//! |---|---|
+//! | encode the item | nothing: no lock is held |
+//! | lock the putters' side | the next one gets the lock |
+//! | if the ring is too small, take the getters' lock and [resize](super::resize) | both are free again, the ring is as it was |
+//! | write the item behind the last | the same; what is there isn't part of the queue |
+//! | make the bell of the getters' gate pending; store the new `tail` | the item is in, and the kernel rings the bell, which wakes those who wait for one |
+//! | if somebody waits, wake one; settle | the next one gets the lock |
+//! | unlock | nothing |
+//!
+//! | get | a death after it |
+//! |---|---|
+//! | lock the getters' side | the next one gets the lock |
+//! | copy the first item | the item stays |
+//! | make the bell of the putters' gate pending; store the new `head` | the item is lost with its getter, and the kernel rings the bell, which wakes those who wait for room |
+//! | if somebody waits, wake one; settle; unlock; decode | the same, and nothing else |
+//!
+//! So whoever finds one of these locks abandoned has nothing to repair. How those wait who find the queue full or empty is in [`wait`](super::wait).
+
+use super::control::{Content, Control, Place, Sleepers};
+use super::error::Trouble;
+use super::item::{self, Item};
+use super::ring::{Lap, Ring};
+use crate::fault;
+use crate::sync::{Gate, Lock, Shared};
+use crate::sys::wait::Deadline;
+use crate::wire::Received;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::Ordering::{Relaxed, Release, SeqCst};
+use std::time::Duration;
+
+// The locks of both sides are on pages of their own, for they are written all the time.
+const PUTTERS: usize = 0;
+const ITEMS_BELL: usize = 1;
+const GETTERS: usize = 2;
+const ROOM_BELL: usize = 3;
+const ITEMS_DOOR: usize = 4;
+const ROOM_DOOR: usize = 5;
+const DONE_BELL: usize = 6;
+const WORDS: usize = 7;
+
+/// How long somebody who won't wait gives others to leave a lock, which they only hold for a moment.
+const PASSING: Duration = Duration::from_millis(100);
+
+pub(super) struct Inner {
+    pub(super) control: Shared<Control>,
+    pub(super) ring: Ring,
+}
+
+/// A lock that is given back on drop.
+pub(super) struct Held<'a>(Lock<'a>);
+
+impl<'a> Held<'a> {
+    /// Takes it; `None` if it can't be had until the deadline.
+    fn take(lock: Lock<'a>, deadline: Deadline) -> Option<Self> {
+        let taken = match lock.try_lock() {
+            None if deadline.is_never() => lock.lock(deadline),
+            None => lock.lock(deadline.at_least(PASSING)),
+            taken => taken,
+        };
+        // Whoever died with it has left nothing undone.
+        taken.map(|_| Self(lock))
+    }
+
+    /// One that was taken already.
+    pub(super) fn taken(lock: Lock<'a>) -> Self {
+        Self(lock)
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.unlock();
+    }
+}
+
+impl Inner {
+    pub(super) fn create(bound: u32) -> io::Result<Self> {
+        let inner = Self {
+            control: Shared::create(c"offspring-queue", WORDS)?,
+            ring: Ring::create()?,
+        };
+        let common = &inner.control.body().common;
+        common.lap.store(Lap::SMALLEST.bits(), Relaxed);
+        common.bound.store(bound, Relaxed);
+        inner.items_door().prepare();
+        inner.room_door().prepare();
+        Ok(inner)
+    }
+
+    pub(super) fn open(control: OwnedFd, items: OwnedFd) -> io::Result<Self> {
+        Ok(Self {
+            control: Shared::open(control, WORDS)?,
+            ring: Ring::open(items)?,
+        })
+    }
+
+    pub(super) fn putters(&self, deadline: Deadline) -> Option<Held<'_>> {
+        Held::take(self.control.lock(PUTTERS), deadline)
+    }
+
+    pub(super) fn getters(&self, deadline: Deadline) -> Option<Held<'_>> {
+        Held::take(self.control.lock(GETTERS), deadline)
+    }
+
+    /// Where those sleep who wait for an item.
+    pub(super) fn items_gate(&self) -> Gate<'_> {
+        self.gate(
+            &self.control.body().items,
+            ITEMS_BELL,
+            Some(self.items_door()),
+        )
+    }
+
+    /// Where those sleep who wait for room.
+    pub(super) fn room_gate(&self) -> Gate<'_> {
+        self.gate(&self.control.body().room, ROOM_BELL, Some(self.room_door()))
+    }
+
+    /// Where those sleep who wait until all is done.
+    pub(super) fn done_gate(&self) -> Gate<'_> {
+        self.gate(&self.control.body().done, DONE_BELL, None)
+    }
+
+    fn items_door(&self) -> Lock<'_> {
+        let turn = &self.control.body().items.turn;
+        self.control.lock(ITEMS_DOOR).watched_by_gate(turn)
+    }
+
+    fn room_door(&self) -> Lock<'_> {
+        let turn = &self.control.body().room.turn;
+        self.control.lock(ROOM_DOOR).watched_by_gate(turn)
+    }
+
+    fn gate<'a>(&'a self, sleepers: &'a Sleepers, bell: usize, door: Option<Lock<'a>>) -> Gate<'a> {
+        Gate {
+            changes: &sleepers.changes,
+            bell: self.control.lock(bell),
+            lock: door,
+        }
+    }
+
+    /// Puts an item, if there is room; `None` if not, or if others didn't leave the lock.
+    pub(super) fn put_now(
+        &self,
+        item: &Item<'_>,
+        deadline: Deadline,
+    ) -> Result<Option<()>, Trouble> {
+        let Some(_held) = self.putters(deadline) else {
+            return Ok(None);
+        };
+        fault::step();
+        let control = self.control.body();
+        if control.is_closed() {
+            return Err(Trouble::Closed);
+        }
+        let tail = control.tail();
+        control.count_halves(tail);
+        let Some(mut content) = self.with_room(tail, item.words())? else {
+            return Ok(None);
+        };
+        if !fits(&content, item) {
+            let Some(_held) = self.getters(deadline) else {
+                return Ok(None);
+            };
+            self.grow(item.words())?;
+            content = Content::between(control.head(), tail, control.lap(&self.ring)?)?;
+            if !fits(&content, item) {
+                return Err(Trouble::Damaged);
+            }
+        }
+        self.provide(&content, tail.position, item.words())?;
+        fault::step();
+        item.write(&self.ring, content.lap, tail.position);
+        fault::step();
+        let new = tail.after(item.words());
+        let publish = || {
+            control.putting.tail.store(new.word(), SeqCst);
+            true
+        };
+        self.items_gate()
+            .wake_waiting(publish, &control.items.waiting, 1);
+        Ok(Some(()))
+    }
+
+    /// The content as a putter sees it, if another item may be put. It looks where getters are only if it has to.
+    fn with_room(&self, tail: Place, words: u32) -> Result<Option<Content>, Trouble> {
+        let control = self.control.body();
+        let (lap, bound) = (control.lap(&self.ring)?, control.bound());
+        let seen = Place::load(&control.putting.head_seen);
+        if let Ok(content) = Content::between(seen, tail, lap)
+            && content.items < bound
+            && content.words.saturating_add(words) <= lap.words()
+        {
+            return Ok(Some(content));
+        }
+        let head = control.head();
+        control.putting.head_seen.store(head.word(), Relaxed);
+        let content = Content::between(head, tail, lap)?;
+        Ok((content.items < bound).then_some(content))
+    }
+
+    /// Gets the first item; `None` if there is none, or others didn't leave the lock.
+    pub(super) fn get_now(&self, deadline: Deadline) -> Result<Option<Received>, Trouble> {
+        let Some(held) = self.getters(deadline) else {
+            return Ok(None);
+        };
+        fault::step();
+        let control = self.control.body();
+        let Some(content) = self.with_items()? else {
+            return Ok(None);
+        };
+        let (received, words) = item::read(
+            &self.ring,
+            content.lap,
+            content.head.position,
+            content.words,
+        )?;
+        let new = content.head.after(words);
+        let publish = || {
+            control.getting.head.store(new.word(), SeqCst);
+            true
+        };
+        self.room_gate()
+            .wake_waiting(publish, &control.room.waiting, 1);
+        drop(held);
+        fault::step();
+        if content.lap > Lap::KEPT {
+            self.shrink();
+        }
+        Ok(Some(received))
+    }
+
+    /// The content as a getter sees it, if there is any. It looks where putters are only if it has to.
+    fn with_items(&self) -> Result<Option<Content>, Trouble> {
+        let control = self.control.body();
+        let (lap, head) = (control.lap(&self.ring)?, control.head());
+        let seen = Place::load(&control.getting.tail_seen);
+        if let Ok(content) = Content::between(head, seen, lap)
+            && content.items > 0
+        {
+            return Ok(Some(content));
+        }
+        // First this: what was put before it is closed is still to be got.
+        let is_closed = control.is_closed();
+        let tail = control.tail();
+        control.getting.tail_seen.store(tail.word(), Release);
+        let content = Content::between(head, tail, lap)?;
+        match content.items {
+            0 if is_closed => Err(Trouble::Closed),
+            0 => Ok(None),
+            _ => Ok(Some(content)),
+        }
+    }
+
+    /// Keeps all from putting.
+    ///
+    /// With both doors held, so that whoever sleeps learns of it if this process dies before it has woken them.
+    pub(super) fn close(&self) {
+        let control = self.control.body();
+        let _items = Held::take(self.items_door(), Deadline::NEVER);
+        let _room = Held::take(self.room_door(), Deadline::NEVER);
+        // None is in the midst of a put after that.
+        let _held = self.putters(Deadline::NEVER);
+        fault::step();
+        control.common.closed.store(1, SeqCst);
+        fault::step();
+        self.items_gate().wake(i32::MAX);
+        fault::step();
+        self.room_gate().wake(i32::MAX);
+        fault::step();
+    }
+
+    /// One item more is done; `false` if all are already.
+    pub(super) fn task_done(&self) -> bool {
+        let control = self.control.body();
+        let mut is_right = false;
+        let change = || {
+            let puts = control.puts();
+            let add = |done: u64| (done < puts).then(|| done + 1);
+            is_right = control.done_count.fetch_update(SeqCst, SeqCst, add).is_ok();
+            control.unfinished() == 0
+        };
+        let waiting = &control.done.waiting;
+        self.done_gate().wake_waiting(change, waiting, i32::MAX);
+        is_right
+    }
+}
+
+fn fits(content: &Content, item: &Item<'_>) -> bool {
+    content.words.saturating_add(item.words()) <= content.lap.words()
+}
