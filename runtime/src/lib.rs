@@ -59,10 +59,10 @@
 //!
 //! # Channels and queues
 //!
-//! A [`channel`] has one sender and one receiver, which can be in any two processes: it is the fastest, and carries handles and other ends, too. A
+//! A [`channel()`] has one sender and one receiver, which can be in any two processes: it is the fastest, and carries handles and other ends, too. A
 //! [`Queue`] has any number of both. [`wait`] waits for several receivers, processes and descriptors at once.
 //!
-//! | | [`channel`] | [`Queue`] |
+//! | | [`channel()`] | [`Queue`] |
 //! |---|---|---|
 //! | ends | one [`Sender`], one [`Receiver`]; they move | clones on both sides |
 //! | carries | any values, handles, ends, bytes | any values |
@@ -173,4 +173,4 @@ pub use run::Run;
 pub use shared::Shareable;
 pub use start::Stdio;
 pub use waiting::{Waitable, wait};
-pub use wire::Bytes;
+pub use wire::{Bytes, Fd};

@@ -3,7 +3,7 @@
 use crate::support::{eventually, watchdog};
 use offspring::sync::Mutex;
 use offspring::{
-    Duplex, Pool, Receiver, RecvErrorKind, SendErrorKind, Sender, call, channel, duplex, spawn,
+    Duplex, Fd, Pool, Receiver, RecvErrorKind, SendErrorKind, Sender, call, channel, duplex, spawn,
     subprocess, wait,
 };
 use std::time::{Duration, Instant};
@@ -387,4 +387,38 @@ fn block_on<F: Future>(future: F) -> F::Output {
             std::task::Poll::Pending => std::thread::park(),
         }
     }
+}
+
+#[subprocess]
+fn write_to(mut files: Receiver<Fd<std::fs::File>>, text: &str) {
+    use std::io::Write;
+    for file in files.iter() {
+        file.unwrap().write_all(text.as_bytes()).unwrap();
+    }
+}
+
+#[offspring::test]
+fn files_are_messages_and_arguments_also_with_large_numbers() -> Whole {
+    use std::io::Read;
+    use std::os::fd::AsRawFd;
+    let _watchdog = watchdog();
+    let (_, hard) = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE)?;
+    nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE, hard, hard)?;
+    let (mut files, receiver) = channel()?;
+    let child = spawn!(write_to, receiver, "some text")?;
+    let (mut read, write) = std::io::pipe()?;
+    let write = std::fs::File::from(std::os::fd::OwnedFd::from(write));
+    let large = nix::fcntl::fcntl(&write, nix::fcntl::FcntlArg::F_DUPFD_CLOEXEC(1100))?;
+    assert!(large >= 1100);
+    #[allow(unsafe_code)]
+    // SAFETY: it was just made, for this alone.
+    let large: std::fs::File = unsafe { std::os::fd::FromRawFd::from_raw_fd(large) };
+    assert!(large.as_raw_fd() >= 1100);
+    files.send(Fd(large))?;
+    drop((files, write));
+    child.join()?;
+    let mut text = String::new();
+    read.read_to_string(&mut text)?;
+    assert_eq!(text, "some text");
+    Ok(())
 }

@@ -34,6 +34,12 @@ impl<T> Sender<T> {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn memory(&self) -> Arc<std::os::fd::OwnedFd> {
+        let memory = self.slot.with(|writer| writer.ring.fd.clone());
+        memory.expect("it is here")
+    }
+
     /// Sends bytes as they are, for [`recv_bytes`](super::Receiver::recv_bytes) or
     /// [`recv_bytes_into`](super::Receiver::recv_bytes_into); without a copy other than into the channel and out of it.
     ///

@@ -167,3 +167,71 @@ fn an_end_is_moved_once() {
     drop(inner);
     assert_eq!(receiver.recv().unwrap_err().kind(), RecvErrorKind::Closed);
 }
+
+/// Numbers that look random, the same each time.
+fn random(state: &mut u64) -> u64 {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    *state
+}
+
+/// Whatever is in the memory, the channel fails and nothing else does: no panic, no read beyond, no allocation of what isn't there.
+#[test]
+fn damaged_memory_ends_the_channel_and_no_more() {
+    let mut state = 0x2545_f491_4f6c_dd1d;
+    let now = Duration::ZERO;
+    let mut ends = 0;
+    for round in 0..500 {
+        let (mut sender, mut receiver) = channel::<Vec<Vec<u32>>>().unwrap();
+        let memory = sender.memory();
+        for size in [0, 1, 3000, 40_000].iter().take(round % 5) {
+            let _ = sender.try_send(vec![vec![1; *size]; 3]);
+        }
+        if round % 3 == 0 {
+            let _ = receiver.try_recv();
+        }
+        for _ in 0..1 + random(&mut state) % 4 {
+            let (at, word) = match random(&mut state) % 4 {
+                0 => (0, random(&mut state)),
+                1 => (64, random(&mut state) % (2 << 20) * 8),
+                2 => (4096 + random(&mut state) % 64 * 8, random(&mut state)),
+                _ => (
+                    4096 + random(&mut state) % 512 * 8,
+                    random(&mut state) % 5000,
+                ),
+            };
+            nix::sys::uio::pwrite(&*memory, &word.to_ne_bytes(), at as i64).unwrap();
+        }
+        for _ in 0..5 {
+            let _ = receiver.poll(now);
+            match receiver.recv_timeout(now) {
+                Ok(_) => {}
+                Err(error) => {
+                    ends += u32::from(error.kind() == RecvErrorKind::Damaged);
+                    let _ = receiver.recv_bytes_timeout(now);
+                    let _ = receiver.recv_bytes_into_timeout(&mut [0; 10], now);
+                }
+            }
+            let _ = sender.try_send(vec![vec![1; 2000]]);
+        }
+    }
+    assert!(ends > 100, "{ends}");
+}
+
+#[test]
+fn descriptors_of_a_message_that_was_not_sent_are_not_those_of_the_next() {
+    let (mut sender, mut receiver) = channel::<(crate::Fd<std::fs::File>, Vec<u8>)>().unwrap();
+    let file = |name| crate::Fd(std::fs::File::open(name).unwrap());
+    // Its descriptor goes first, then there is no room for all of it.
+    let large = vec![0; 3 << 20];
+    assert!(sender.try_send((file("/dev/zero"), large)).is_err());
+    assert_eq!(
+        receiver.try_recv().unwrap_err().kind(),
+        RecvErrorKind::Empty
+    );
+    sender.send((file("/dev/null"), vec![1])).unwrap();
+    let (received, _) = receiver.recv().unwrap();
+    let expected = nix::sys::stat::stat("/dev/null").unwrap().st_rdev;
+    assert_eq!(nix::sys::stat::fstat(&*received).unwrap().st_rdev, expected);
+}

@@ -3,6 +3,7 @@
 mod bytes;
 pub(crate) mod codec;
 mod descriptor;
+mod fd;
 pub(crate) mod fields;
 pub(crate) mod frame;
 mod handover;
@@ -15,6 +16,7 @@ mod portable;
 pub use bytes::Bytes;
 pub use codec::CodecError;
 pub(crate) use descriptor::Descriptor;
+pub use fd::Fd;
 pub use message::{Beside, Message, Received};
 pub(crate) use moving::{Move, Moving};
 pub(crate) use plain::Buffer;
