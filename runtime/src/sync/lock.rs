@@ -60,6 +60,7 @@ impl<'a> Lock<'a> {
     /// # Safety
     ///
     /// They belong to each other as [`robust`](crate::sys::robust) has it, and stay mapped while the node is linked.
+    #[inline(always)]
     pub(super) unsafe fn new(state: &'a AtomicU64, node: &'a Node, owner: &'a AtomicU64) -> Self {
         let idle = State::FREE;
         Self {
@@ -73,6 +74,7 @@ impl<'a> Lock<'a> {
 
     /// The same as a lock that is watched: at its holder's death the kernel wakes somebody who sleeps on its word, even if nobody has
     /// registered. To be used by all, after [`prepare`](Self::prepare).
+    #[inline(always)]
     pub(crate) fn watched(self) -> Self {
         let idle = State::WATCHED;
         Self { idle, ..self }
@@ -80,6 +82,7 @@ impl<'a> Lock<'a> {
 
     /// The same as a watched lock on whose word sleepers of a gate sleep as well: they are woken by a death, but not each time that
     /// it is given back to those who have registered. To be used by all.
+    #[inline(always)]
     pub(crate) fn watched_by_gate(self, turn: &'a AtomicU32) -> Self {
         let turn = Some(turn);
         Self {
@@ -94,7 +97,7 @@ impl<'a> Lock<'a> {
     }
 
     /// Takes it if nobody has it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn try_lock(&self) -> Option<Taken> {
         let me = me();
         self.pend(me);
@@ -107,7 +110,7 @@ impl<'a> Lock<'a> {
     }
 
     /// Takes it, and waits for that until the deadline.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn lock(&self, deadline: Deadline) -> Option<Taken> {
         let me = me();
         self.pend(me);
@@ -123,24 +126,37 @@ impl<'a> Lock<'a> {
     }
 
     /// Gives it back. Does nothing if this thread hasn't got it, as after a fork.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn unlock(&self) {
         self.unlock_and(|| ());
     }
 
     /// [`unlock`](Self::unlock), and then something that others wait for who sleep on the word: if this thread dies before that
     /// is done, one of them is woken.
-    #[inline]
+    #[inline(always)]
     pub(super) fn unlock_and(&self, then: impl FnOnce()) {
         let me = me();
-        if !self.is_held_by(me) {
-            return;
+        if self.is_held_by(me) {
+            self.give_back(me, then);
         }
+    }
+
+    /// [`unlock`](Self::unlock), by a guard: if this thread is the one that got it.
+    #[inline(always)]
+    pub(super) fn unlock_by(&self, holder: &Holder) {
+        let me = me();
+        if me.token == holder.token && self.owner.load(Relaxed) == me.token {
+            self.give_back(me, || ());
+        }
+    }
+
+    #[inline(always)]
+    fn give_back(&self, me: Me, then: impl FnOnce()) {
         self.pend(me);
         // SAFETY: it was linked when it was taken, by this thread, which holds it.
         unsafe { me.unlink(self.node) };
         self.owner.store(0, Relaxed);
-        let alone = self.idle.taken_alone(me.tid);
+        let alone = self.idle.taken_alone(me.tid());
         if self
             .state
             .compare_exchange(alone.0, self.idle.0, Release, Relaxed)
@@ -153,6 +169,7 @@ impl<'a> Lock<'a> {
     }
 
     /// Whether the calling thread has it.
+    #[inline]
     pub(crate) fn is_mine(&self) -> bool {
         self.is_held_by(me())
     }
@@ -162,27 +179,30 @@ impl<'a> Lock<'a> {
         self.node.is_linked()
     }
 
+    #[inline(always)]
     fn is_held_by(&self, me: Me) -> bool {
-        self.load().holder() == me.tid && self.owner.load(Relaxed) == me.token
+        self.load().holder() == me.tid() && self.owner.load(Relaxed) == me.token
     }
 
+    #[inline(always)]
     pub(super) fn load(&self) -> State {
         State(self.state.load(Relaxed))
     }
 
     /// What to sleep on.
+    #[inline]
     pub(super) fn word(&self) -> &'a AtomicU32 {
         // SAFETY: it is the low half of the state, which lies first. Only the kernel reads by it.
         unsafe { &*ptr::from_ref(self.state).cast() }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn pend(&self, me: Me) {
         // SAFETY: they stay mapped as long as `self` lives, and everybody settles before that ends.
         unsafe { me.pend(self.node) };
     }
 
-    #[inline]
+    #[inline(always)]
     fn link(&self, me: Me) {
         if self.owner.load(Relaxed) != 0 {
             self.check_abandoned(me);
@@ -195,6 +215,7 @@ impl<'a> Lock<'a> {
     /// A node may be put into another list only if the thread is gone in whose list it is. The word, which says so,
     /// can be written by others. The kernel says so, too, a moment before it is.
     #[cold]
+    #[inline(never)]
     fn check_abandoned(&self, me: Me) {
         let deadline = Deadline::after(LAST_MOMENT);
         while is_there(self.owner.load(Relaxed)) {
@@ -206,20 +227,22 @@ impl<'a> Lock<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn take_new(&self, me: Me) -> Option<Taken> {
-        let alone = self.idle.taken_alone(me.tid);
+        let alone = self.idle.taken_alone(me.tid());
         self.state
             .compare_exchange(self.idle.0, alone.0, Acquire, Relaxed)
             .ok()
             .map(|_| Taken::Clean)
     }
 
+    #[inline(always)]
     fn take(&self, me: Me) -> Option<Taken> {
-        self.change(|state| state.taken(me.tid)).map(how)
+        self.change(|state| state.taken(me.tid())).map(how)
     }
 
     #[cold]
+    #[inline(never)]
     fn wait(&self, me: Me, deadline: Deadline) -> Option<Taken> {
         for _ in 0..SPINS {
             if self.load().holder() == 0
@@ -260,7 +283,7 @@ impl<'a> Lock<'a> {
         let mut is_late = false;
         loop {
             let ticket = self.turn.map(|turn| turn.load(SeqCst));
-            if let Some(before) = self.change(|state| state.taken_in_turn(me.tid)) {
+            if let Some(before) = self.change(|state| state.taken_in_turn(me.tid())) {
                 return Some(how(before));
             }
             let state = self.load();
@@ -284,6 +307,7 @@ impl<'a> Lock<'a> {
     }
 
     #[cold]
+    #[inline(never)]
     fn release_and_wake(&self) {
         let before = self.change(|state| Some(state.released()));
         if before.is_some_and(|state| state.waiting() > self.idle.waiting()) {
@@ -300,7 +324,7 @@ impl<'a> Lock<'a> {
     }
 
     /// Puts what `to` makes of the state in its place; returns what it was, if `to` made something of it.
-    #[inline]
+    #[inline(always)]
     fn change(&self, to: impl Fn(State) -> Option<State>) -> Option<State> {
         let mut state = self.load();
         loop {
@@ -326,7 +350,7 @@ pub(crate) struct Holder {
 }
 
 impl Holder {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn me() -> Self {
         let token = me().token;
         let of_this_thread = PhantomData;
@@ -336,7 +360,7 @@ impl Holder {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is_me(&self) -> bool {
         me().token == self.token
     }

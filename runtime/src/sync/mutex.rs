@@ -66,7 +66,8 @@ impl<T: Shareable> Mutex<T> {
     /// # Errors
     ///
     /// It was taken, but what it protects may be torn: the guard is in the error.
-    #[inline]
+    // Whatever isn't inlined goes through memory in pieces, which costs three times as much as the lock itself.
+    #[inline(always)]
     pub fn lock(&self) -> Result<MutexGuard<'_, T>, Poisoned<'_, T>> {
         loop {
             if let Some(taken) = self.raw().lock(Deadline::NEVER) {
@@ -113,11 +114,12 @@ impl<T: Shareable> Mutex<T> {
         self.0.body().poisoned.clear();
     }
 
+    #[inline(always)]
     pub(super) fn raw(&self) -> Lock<'_> {
         self.0.lock(0)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn guard(&self, taken: Taken) -> Result<MutexGuard<'_, T>, Poisoned<'_, T>> {
         let poisoned = &self.0.body().poisoned;
         if taken == Taken::Abandoned {
@@ -167,6 +169,7 @@ impl<'a, T: Shareable> MutexGuard<'a, T> {
 impl<T: Shareable> Deref for MutexGuard<'_, T> {
     type Target = T;
 
+    #[inline]
     fn deref(&self) -> &T {
         // SAFETY: whoever keeps to the protocol writes only with the lock, which this guard has; and any bytes are a `T`.
         unsafe { &*self.mutex.0.body().value.get() }
@@ -174,6 +177,7 @@ impl<T: Shareable> Deref for MutexGuard<'_, T> {
 }
 
 impl<T: Shareable> DerefMut for MutexGuard<'_, T> {
+    #[inline]
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: as in `deref`, and the guard is borrowed for as long.
         unsafe { &mut *self.mutex.0.body().value.get() }
@@ -181,16 +185,13 @@ impl<T: Shareable> DerefMut for MutexGuard<'_, T> {
 }
 
 impl<T: Shareable> Drop for MutexGuard<'_, T> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
         // A child of fork(2) has the guard but not the lock.
-        if !self.holder.is_me() {
-            return;
-        }
-        if !self.was_panicking && thread::panicking() {
+        if !self.was_panicking && thread::panicking() && self.holder.is_me() {
             self.mutex.0.body().poisoned.set(Cause::Panicked);
         }
-        self.mutex.raw().unlock();
+        self.mutex.raw().unlock_by(&self.holder);
     }
 }
 

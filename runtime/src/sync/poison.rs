@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 pub(crate) struct Flag(AtomicU32);
 
 impl Flag {
+    #[inline]
     pub(crate) fn set(&self, cause: Cause) {
         self.0.store(cause as u32, Relaxed);
     }
@@ -18,6 +19,7 @@ impl Flag {
         self.0.store(0, Relaxed);
     }
 
+    #[inline(always)]
     pub(crate) fn get(&self) -> Option<Cause> {
         match self.0.load(Relaxed) {
             0 => None,
@@ -27,6 +29,7 @@ impl Flag {
     }
 
     /// Hands out a guard, or the error that has it.
+    #[inline(always)]
     pub(crate) fn check<G>(&self, guard: G) -> Result<G, PoisonError<G>> {
         match self.get() {
             None => Ok(guard),

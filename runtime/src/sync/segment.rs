@@ -66,7 +66,7 @@ impl Layout {
     }
 
     /// Where word `index` is, from the beginning of the mapping.
-    #[inline]
+    #[inline(always)]
     fn word(self, index: usize) -> usize {
         assert!(index < self.words, "there is no word {index}");
         let end = match index / PLACES.len() {
@@ -129,12 +129,12 @@ impl Segment {
     }
 
     /// The data: as many bytes as were asked for, aligned to a page, and alive as long as `self`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn data(&self) -> NonNull<u8> {
         self.mapping.start()
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn lock(&self, index: usize) -> Lock<'_> {
         let offset = self.layout.word(index);
         let place = index % PLACES.len();
@@ -226,13 +226,13 @@ impl<B: Body> Shared<B> {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn body(&self) -> &B {
         // SAFETY: it is mapped as long as `self`, large and aligned enough, and by contract valid whatever is there.
         unsafe { self.segment.data().cast().as_ref() }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn lock(&self, index: usize) -> Lock<'_> {
         self.segment.lock(index)
     }

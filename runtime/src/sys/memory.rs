@@ -127,10 +127,12 @@ impl Mapping {
 
     /// Maps `fd` for reading, from its beginning.
     ///
-    /// Privately, which makes no difference to memory that nobody writes, and before Linux 6.7 is the only way to map what is sealed
-    /// against that.
+    /// Before Linux 6.7 what is sealed against writing can only be mapped privately. That makes no difference to memory that
+    /// nobody writes, but takes longer.
     pub(crate) fn read_only(fd: BorrowedFd<'_>, len: usize) -> io::Result<Self> {
-        Self::of(fd, len, ProtFlags::PROT_READ, MapFlags::MAP_PRIVATE)
+        let access = ProtFlags::PROT_READ;
+        Self::of(fd, len, access, MapFlags::MAP_SHARED)
+            .or_else(|_| Self::of(fd, len, access, MapFlags::MAP_PRIVATE))
     }
 
     fn of(fd: BorrowedFd<'_>, len: usize, access: ProtFlags, flags: MapFlags) -> io::Result<Self> {

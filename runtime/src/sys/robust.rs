@@ -67,11 +67,13 @@ pub(crate) struct Node {
 const ADDRESS: usize = !1;
 
 impl Node {
+    #[inline]
     fn address(&self) -> usize {
         ptr::from_ref(&self.next) as usize
     }
 
     /// Whether a thread of this process holds the lock by this node, or has ended with it.
+    #[inline]
     pub(crate) fn is_linked(&self) -> bool {
         self.next.load(Relaxed) != 0
     }
@@ -99,10 +101,9 @@ unsafe fn previous_at<'a>(address: usize) -> &'a AtomicUsize {
 }
 
 /// The calling thread, as the kernel and the C library know it.
+// Two words, so that it is kept in registers.
 #[derive(Clone, Copy)]
 pub(crate) struct Me {
-    /// Its number, which is what a lock's word says of its holder.
-    pub(crate) tid: u32,
     /// Its number, and below that one that no other thread of this process ever had, nor that of which it is a fork.
     pub(crate) token: u64,
     head: NonNull<Head>,
@@ -160,7 +161,6 @@ fn introduce() -> Me {
     // Always positive.
     let tid = nix::unistd::gettid().as_raw().unsigned_abs();
     let me = Me {
-        tid,
         token: u64::from(tid) << 32 | u64::from(NEXT_TOKEN.fetch_add(1, Relaxed)),
         head,
         of_this_thread: PhantomData,
@@ -228,6 +228,13 @@ fn lock_a_robust_mutex() -> Result<(), Errno> {
 }
 
 impl Me {
+    /// Its number, which is what a lock's word says of its holder.
+    #[inline(always)]
+    pub(crate) fn tid(self) -> u32 {
+        (self.token >> 32) as u32
+    }
+
+    #[inline]
     fn head(&self) -> &Head {
         // SAFETY: the head lives as long as its thread, and this value can't leave that.
         unsafe { self.head.as_ref() }
@@ -238,14 +245,14 @@ impl Me {
     /// # Safety
     ///
     /// The node and its word must stay mapped until [`settle`](Self::settle).
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn pend(&self, node: &Node) {
         self.head().pending.store(node.address(), Relaxed);
         compiler_fence(std::sync::atomic::Ordering::SeqCst);
     }
 
     /// Nothing is pending any more.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn settle(&self) {
         compiler_fence(std::sync::atomic::Ordering::SeqCst);
         self.head().pending.store(0, Relaxed);
@@ -257,7 +264,7 @@ impl Me {
     ///
     /// The thread has just taken the lock of this node, which is pending. The node and its word must stay mapped as
     /// long as it [is linked](Node::is_linked).
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn link(&self, node: &Node) {
         let head = self.head();
         let first = head.first.load(Relaxed);
@@ -277,7 +284,7 @@ impl Me {
     /// # Safety
     ///
     /// [`link`](Self::link) has put it in on this thread, and the lock is pending.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn unlink(&self, node: &Node) {
         let end = ptr::from_ref(self.head()) as usize;
         let next = node.next.load(Relaxed);
