@@ -270,3 +270,45 @@ fn without_futex_waitv_a_death_is_found_all_the_same() -> Whole {
     assert!(start.elapsed() < LONG / 2, "{:?}", start.elapsed());
     Ok(())
 }
+
+/// Takes one of what is there, and ends.
+#[subprocess]
+fn take_one(items: &Mutex<u32>, added: &Condvar, there: &Value<AtomicU32>) {
+    let guard = items.lock().unwrap_or_else(|error| error.into_inner());
+    there.fetch_add(1, SeqCst);
+    let guard = added.wait_while(guard, |items| *items == 0);
+    *guard.unwrap_or_else(|error| error.into_inner()) -= 1;
+}
+
+/// It is counted at the door of the condition, where another is, and never comes.
+#[offspring::test]
+fn what_one_was_notified_of_that_dies_at_the_door_is_for_another() -> Whole {
+    let _watchdog = watchdog();
+    let (items, added) = (Mutex::new(0_u32)?, Condvar::new()?);
+    let there = Value::new(AtomicU32::new(0))?;
+    let mut waiters = Vec::new();
+    for count in 1..=3 {
+        waiters.push(spawn!(take_one, &items, &added, &there)?);
+        eventually("it is there", || there.load(SeqCst) == count);
+        thread::sleep(SHORT);
+    }
+    let mut guard = items.lock().unwrap();
+    *guard = 2;
+    // The first is at the door, with the lock in front of it, the second behind it, and the third still asleep.
+    added.notify_one();
+    thread::sleep(SHORT);
+    added.notify_one();
+    thread::sleep(SHORT);
+    waiters[1].kill()?;
+    waiters[1].wait()?;
+    drop(guard);
+    for waiter in [0, 2] {
+        let ended = waiters[waiter].wait_timeout(LONG)?;
+        assert!(
+            ended.is_some_and(|status| status.success()),
+            "waiter {waiter}"
+        );
+    }
+    assert_eq!(*items.lock().unwrap(), 0);
+    Ok(())
+}

@@ -16,7 +16,7 @@
 use super::error::Trouble;
 use super::item::SHORTEST;
 use super::ring::{Lap, Ring};
-use crate::sync::Body;
+use crate::sync::{Body, Turn};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
@@ -69,7 +69,7 @@ pub(super) struct Sleepers {
     pub(super) changes: AtomicU32,
     pub(super) waiting: AtomicU32,
     /// Of the door.
-    pub(super) turn: AtomicU32,
+    pub(super) turn: Turn,
 }
 
 /// In cache lines of its own.

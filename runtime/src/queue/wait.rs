@@ -85,7 +85,7 @@ impl<B: Fn() -> bool> Wait<'_, B> {
         if awake.reason == Reason::TimedOut {
             return None;
         }
-        if awake.enter() == Taken::Abandoned {
+        if awake.enter() != Taken::Clean {
             self.gate.wake(i32::MAX);
         }
         self.gate.lock.map(Held::taken)

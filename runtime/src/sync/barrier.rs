@@ -9,7 +9,7 @@
 
 use super::gate::{Gate, Reason};
 use super::handle::handle;
-use super::lock::{Lock, Taken};
+use super::lock::{Lock, Taken, Turn};
 use super::segment::{Body, Shared};
 use crate::Result;
 use crate::error::Error;
@@ -49,7 +49,7 @@ pub struct Barrier(Arc<Shared<Data>>);
 struct Data {
     changes: AtomicU32,
     /// Of the lock.
-    turn: AtomicU32,
+    turn: Turn,
     parties: AtomicU32,
     waiting: AtomicU32,
     /// How often all have met, or it was reset.

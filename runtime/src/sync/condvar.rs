@@ -6,7 +6,7 @@
 
 use super::gate::{Gate, Reason};
 use super::handle::handle;
-use super::lock::Taken;
+use super::lock::{Taken, Turn};
 use super::mutex::MutexGuard;
 use super::poison::{PoisonError, Poisoned};
 use super::segment::{Body, Shared};
@@ -50,7 +50,7 @@ pub struct Condvar(Arc<Shared<Data>>);
 struct Data {
     changes: AtomicU32,
     /// Of the door.
-    turn: AtomicU32,
+    turn: Turn,
 }
 
 #[allow(unsafe_code)]
@@ -185,7 +185,7 @@ impl Condvar {
             drop(awake);
             return (mutex.lock(), true);
         }
-        if awake.enter() == Taken::Abandoned {
+        if awake.enter() != Taken::Clean {
             gate.wake(i32::MAX);
         }
         let guard = mutex.lock();

@@ -63,7 +63,9 @@ impl<'a> Gate<'a> {
         self.bell.pend(me);
         let reason = self.sleep_pending(ticket, deadline);
         fault::step();
-        if reason == Reason::Bell {
+        // One who was woken on a word stays queued on the others until he runs, and wake-ups there are lost on him; the system tells
+        // the last word of those. So the bell may be behind the lock.
+        if matches!(reason, Reason::Bell | Reason::Lock) {
             self.change_and_wake(i32::MAX);
         }
         Awake {
@@ -92,7 +94,7 @@ impl<'a> Gate<'a> {
                     return Reason::Lock;
                 }
                 // Somebody may have died.
-                Woken::LookUp if self.lock.is_some() => return Reason::Lock,
+                Woken::LookUp if self.lock.is_some() => return Reason::Change,
                 Woken::Perhaps | Woken::LookUp => {}
             }
         }

@@ -36,7 +36,7 @@ pub(crate) struct Lock<'a> {
     /// When nobody has it or waits.
     idle: State,
     /// What those who have registered are woken by, if others sleep on the lock's word.
-    turn: Option<&'a AtomicU32>,
+    turn: Option<&'a Turn>,
 }
 
 /// How a lock was got.
@@ -46,6 +46,17 @@ pub(crate) enum Taken {
     Clean,
     /// Its last holder died.
     Abandoned,
+    /// Somebody may have died that had registered for it. Only told by locks that are [watched by a gate](Lock::watched_by_gate).
+    Alarmed,
+}
+
+/// What belongs to a lock that is [watched by a gate](Lock::watched_by_gate), in shared memory.
+#[repr(C)]
+pub(crate) struct Turn {
+    /// Changes each time that the lock is given back to those who have registered; they sleep on it.
+    changes: AtomicU32,
+    /// How many of those counted as registered were not there to be woken.
+    missing: AtomicU32,
 }
 
 /// How often a look at a held lock is worth more than a sleep: about a microsecond's worth.
@@ -83,7 +94,7 @@ impl<'a> Lock<'a> {
     /// The same as a watched lock on whose word sleepers of a gate sleep as well: they are woken by a death, but not each time that
     /// it is given back to those who have registered. To be used by all.
     #[inline(always)]
-    pub(crate) fn watched_by_gate(self, turn: &'a AtomicU32) -> Self {
+    pub(crate) fn watched_by_gate(self, turn: &'a Turn) -> Self {
         let turn = Some(turn);
         Self {
             turn,
@@ -280,11 +291,19 @@ impl<'a> Lock<'a> {
 
     /// Waits as one that has registered, and is registered no more after that. It must be pending.
     fn take_in_turn(&self, me: Me, deadline: Deadline) -> Option<Taken> {
-        let mut is_late = false;
+        let (mut is_late, mut is_alarmed) = (false, false);
         loop {
-            let ticket = self.turn.map(|turn| turn.load(SeqCst));
+            let ticket = self.turn.map(|turn| turn.changes.load(SeqCst));
             if let Some(before) = self.change(|state| state.taken_in_turn(me.tid())) {
-                return Some(how(before));
+                if let Some(turn) = self.turn {
+                    // This one wasn't missing.
+                    let others = before.waiting().saturating_sub(self.idle.waiting() + 1);
+                    turn.missing.fetch_min(others, SeqCst);
+                }
+                return Some(match how(before) {
+                    Taken::Clean if is_alarmed => Taken::Alarmed,
+                    taken => taken,
+                });
             }
             let state = self.load();
             if state.holder() == 0 {
@@ -299,10 +318,12 @@ impl<'a> Lock<'a> {
             }
             let word = (self.word(), state.word());
             let woken = match self.turn.zip(ticket) {
-                Some(turn) => futex::wait_any(&[turn, word], deadline),
+                // Of several words that were woken, the last is told.
+                Some((turn, ticket)) => futex::wait_any(&[(&turn.changes, ticket), word], deadline),
                 None => futex::wait(word.0, word.1, deadline),
             };
             is_late = woken == Woken::TimedOut;
+            is_alarmed |= self.turn.is_some() && woken == Woken::By(1);
         }
     }
 
@@ -310,16 +331,25 @@ impl<'a> Lock<'a> {
     #[inline(never)]
     fn release_and_wake(&self) {
         let before = self.change(|state| Some(state.released()));
-        if before.is_some_and(|state| state.waiting() > self.idle.waiting()) {
-            match self.turn {
-                Some(turn) => {
-                    turn.fetch_add(1, SeqCst);
-                    futex::wake(turn, 1);
-                }
-                None => {
-                    futex::wake(self.word(), 1);
-                }
+        let waiting = before.map_or(0, State::waiting);
+        let waiting = waiting.saturating_sub(self.idle.waiting());
+        let Some(turn) = self.turn else {
+            if waiting > 0 {
+                futex::wake(self.word(), 1);
             }
+            return;
+        };
+        if waiting > 0 {
+            turn.changes.fetch_add(1, SeqCst);
+        }
+        if waiting > 0 && futex::wake(&turn.changes, 1) == 0 {
+            // Those who are counted are awake, or dead; then what they were woken for by the gate is for others. It is enough
+            // to say so once for each.
+            if turn.missing.swap(waiting, SeqCst) < waiting {
+                futex::wake(self.word(), i32::MAX);
+            }
+        } else {
+            turn.missing.fetch_min(waiting, SeqCst);
         }
     }
 

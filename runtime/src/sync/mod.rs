@@ -95,7 +95,7 @@ pub use barrier::{Barrier, BarrierWaitResult, BrokenBarrier};
 pub use condvar::{Condvar, TimedGuard, WaitTimeoutResult};
 pub use event::Event;
 pub(crate) use gate::{Gate, Reason};
-pub(crate) use lock::{Holder, Lock, Taken};
+pub(crate) use lock::{Holder, Lock, Taken, Turn};
 pub use mutex::{Mutex, MutexGuard};
 pub(crate) use poison::Flag;
 pub use poison::{Cause, PoisonError, Poisoned, TryLockError};
