@@ -312,3 +312,25 @@ fn what_one_was_notified_of_that_dies_at_the_door_is_for_another() -> Whole {
     assert_eq!(*items.lock().unwrap(), 0);
     Ok(())
 }
+
+#[subprocess]
+fn meet(barrier: &Barrier) -> bool {
+    barrier.wait().is_ok()
+}
+
+/// Only the last failure was remembered, and who had slept through two of them took the first for a pass.
+#[offspring::test]
+fn an_abort_and_a_reset_at_once_let_nobody_pass() -> Whole {
+    let _watchdog = watchdog();
+    for _ in 0..20 {
+        let barrier = Barrier::new(3)?;
+        let children = [spawn!(meet, &barrier)?, spawn!(meet, &barrier)?];
+        eventually("both wait", || barrier.waiting() == 2);
+        barrier.abort();
+        barrier.reset();
+        for child in children {
+            assert!(!child.join()?);
+        }
+    }
+    Ok(())
+}

@@ -16,8 +16,8 @@ use crate::error::Error;
 use crate::sys::wait::Deadline;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::time::Duration;
 
 /// A place where a number of processes or threads wait for each other. Python's `Barrier`.
@@ -57,8 +57,8 @@ struct Data {
     broken: AtomicU32,
     /// How many places were ever taken.
     used: AtomicU32,
-    /// The last value of `passes` that came from a reset or a break.
-    failed: AtomicU32,
+    /// Of the last 64 passes, by their number modulo 64: whether they ended by a reset or a break.
+    failed: AtomicU64,
 }
 
 #[allow(unsafe_code)]
@@ -169,7 +169,7 @@ impl Barrier {
     /// Makes it as new. Who waits gets [`BrokenBarrier`].
     pub fn reset(&self) {
         let held = self.enter();
-        held.fail_pass();
+        held.end_pass(true);
         self.clear_dead();
         self.0.body().broken.store(0, SeqCst);
     }
@@ -275,7 +275,7 @@ impl Barrier {
             if let Some(action) = action {
                 held.act(action);
             }
-            held.end_pass();
+            held.end_pass(false);
             return Ok(BarrierWaitResult { is_leader: true });
         }
         let _place = self.take_place();
@@ -290,7 +290,7 @@ impl Barrier {
                 held.break_it();
             }
             if data.passes.load(SeqCst) != pass {
-                return if data.failed.load(SeqCst) == pass.wrapping_add(1) {
+                return if data.failed.load(SeqCst) & bit(pass) != 0 {
                     Err(BrokenBarrier(()))
                 } else {
                     Ok(BarrierWaitResult { is_leader: false })
@@ -315,27 +315,31 @@ impl Drop for Place<'_> {
     }
 }
 
+/// The bit of a pass.
+fn bit(pass: u32) -> u64 {
+    1 << (pass % 64)
+}
+
 /// A barrier whose lock this thread has.
 struct Held<'a>(&'a Barrier);
 
 impl Held<'_> {
-    fn end_pass(&self) {
+    fn end_pass(&self, has_failed: bool) {
         let data = self.0.0.body();
+        let bit = bit(data.passes.load(SeqCst));
+        if has_failed {
+            data.failed.fetch_or(bit, SeqCst);
+        } else {
+            data.failed.fetch_and(!bit, SeqCst);
+        }
         data.waiting.store(0, SeqCst);
         data.passes.fetch_add(1, SeqCst);
         self.0.gate().wake(i32::MAX);
     }
 
-    fn fail_pass(&self) {
-        let data = self.0.0.body();
-        let next = data.passes.load(SeqCst).wrapping_add(1);
-        data.failed.store(next, SeqCst);
-        self.end_pass();
-    }
-
     fn break_it(&self) {
         self.0.0.body().broken.store(1, SeqCst);
-        self.fail_pass();
+        self.end_pass(true);
     }
 
     /// Calls `action`. If it panics, the barrier is broken.

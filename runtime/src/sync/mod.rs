@@ -72,6 +72,9 @@
 //!   [`RwLock`] holds up those who came later.
 //! - Before Linux 5.16, or where a sandbox forbids futex_waitv, who waits for a [`Condvar`], a [`Barrier`] or a [`Semaphore`] looks up ten times a second,
 //!   and may be told of a death that late.
+//! - Before Linux 6.2 the kernel doesn't wake the next if one dies that had just been woken, or was about to wake.
+//! - Two deaths, or a death and a wake-up, within the same few instructions of a [`Condvar`], a [`Barrier`] or an [`Event`] can leave one asleep that should
+//!   have been woken: where that matters, wait with a time.
 //!
 //! # Forks
 //!
@@ -83,6 +86,8 @@ mod event;
 mod gate;
 mod handle;
 mod lock;
+#[cfg(test)]
+mod model;
 mod mutex;
 mod poison;
 mod reentrant;

@@ -83,6 +83,7 @@ handle!(Semaphore, Data, FIRST_SLOT + SLOTS, c"offspring-semaphore");
 
 /// What somebody saw who looked for a permit, and sleeps on.
 struct View {
+    total: u32,
     words: [u32; SLOTS],
     used: usize,
     held: u32,
@@ -166,8 +167,8 @@ impl Semaphore {
 
     /// How many permits are free. That may have changed when this returns.
     pub fn available(&self) -> u32 {
-        let held = self.look().held;
-        self.0.body().total.load(SeqCst).saturating_sub(held)
+        let view = self.look();
+        view.total.saturating_sub(view.held)
     }
 
     fn slot(&self, index: usize) -> Lock<'_> {
@@ -178,6 +179,7 @@ impl Semaphore {
         let data = self.0.body();
         let used = (data.used.load(SeqCst) as usize).min(SLOTS);
         let mut view = View {
+            total: 0,
             words: [0; SLOTS],
             used,
             held: 0,
@@ -197,6 +199,8 @@ impl Semaphore {
                 view.mine = Some(index);
             }
         }
+        // After what is held, of which a permit that is being forgotten is part a moment longer.
+        view.total = data.total.load(SeqCst);
         view
     }
 
@@ -237,7 +241,7 @@ impl Semaphore {
     /// Gives this thread a permit, if one is free.
     fn grant(&self, view: &View) -> Option<usize> {
         let data = self.0.body();
-        if data.total.load(SeqCst) <= view.held {
+        if view.total <= view.held {
             return None;
         }
         if let Some(mine) = view.mine {
@@ -259,7 +263,13 @@ impl Semaphore {
     fn sleep(&self, ticket: u32, view: &View, deadline: Deadline) -> Woken {
         let data = self.0.body();
         let bell = self.0.lock(BELL);
-        let mut words = vec![(&data.changes, ticket), (bell.word(), bell.load().word())];
+        // The bell first: if one that adds permits dies before it has said so, either the total has changed by the time that it is
+        // looked at, or this one is queued on the bell.
+        let mut words = vec![
+            (bell.word(), bell.load().word()),
+            (&data.total, view.total),
+            (&data.changes, ticket),
+        ];
         for index in 0..view.used {
             words.push((self.slot(index).word(), view.words[index]));
         }
@@ -316,7 +326,9 @@ impl Permit<'_> {
         // A child of fork(2) hasn't got it.
         if self.holder.is_me() {
             self.semaphore.0.body().total.fetch_sub(1, SeqCst);
-            self.semaphore.give_back(self.slot, || ());
+            // One that looks at this moment sees one less than there are.
+            let semaphore = self.semaphore;
+            semaphore.give_back(self.slot, || semaphore.wake());
         }
         std::mem::forget(self);
     }

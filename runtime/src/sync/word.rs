@@ -90,4 +90,10 @@ impl State {
     pub(super) const fn released(self) -> Self {
         Self::with(0, self.waiting())
     }
+
+    /// What the kernel makes of it when the holder dies.
+    #[cfg(test)]
+    pub(super) const fn abandoned(self) -> Self {
+        Self::new(self.word() & WAITERS | OWNER_DIED, self.waiting())
+    }
 }
