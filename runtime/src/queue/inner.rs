@@ -281,8 +281,8 @@ impl Inner {
         let control = self.control.body();
         let mut is_right = false;
         let change = || {
-            let puts = control.puts();
-            let add = |done: u64| (done < puts).then(|| done + 1);
+            // Each time anew and after `done`: while this waits for the processor, others may put, get and do many.
+            let add = |done: u64| (done < control.puts()).then(|| done + 1);
             is_right = control.done_count.fetch_update(SeqCst, SeqCst, add).is_ok();
             control.unfinished() == 0
         };
