@@ -16,7 +16,7 @@
 use super::error::Trouble;
 use super::item::SHORTEST;
 use super::ring::{Lap, Ring};
-use crate::sync::{Body, Turn};
+use crate::sync::Body;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
@@ -26,14 +26,13 @@ pub(super) struct Control {
     pub(super) putting: Apart<Putting>,
     pub(super) getting: Apart<Getting>,
     pub(super) common: Apart<Common>,
-    /// Who waits for an item.
-    pub(super) items: Apart<Sleepers>,
-    /// Who waits for room.
-    pub(super) room: Apart<Sleepers>,
-    /// Who waits for the last item to be done.
-    pub(super) done: Apart<Sleepers>,
+    /// Whether somebody sleeps until there is an item.
+    pub(super) items_flag: Apart<AtomicU32>,
+    /// Whether somebody sleeps until there is room.
+    pub(super) room_flag: Apart<AtomicU32>,
+    pub(super) joiners: Apart<Joiners>,
     /// How many items were ever done.
-    pub(super) done_count: AtomicU64,
+    pub(super) done_count: Apart<AtomicU64>,
 }
 
 /// Written by putters.
@@ -58,18 +57,19 @@ pub(super) struct Getting {
 #[repr(C)]
 pub(super) struct Common {
     pub(super) lap: AtomicU32,
+    /// How often it was closed.
     pub(super) closed: AtomicU32,
     /// How many items there may be.
     pub(super) bound: AtomicU32,
 }
 
-/// Of a gate.
+/// Those who wait for the last item to be done.
 #[repr(C)]
-pub(super) struct Sleepers {
-    pub(super) changes: AtomicU32,
-    pub(super) waiting: AtomicU32,
-    /// Of the door.
-    pub(super) turn: Turn,
+pub(super) struct Joiners {
+    /// Whether one of them sleeps.
+    pub(super) flag: AtomicU32,
+    /// How often they were told that all is done.
+    pub(super) finished: AtomicU32,
 }
 
 /// In cache lines of its own.

@@ -8,25 +8,27 @@
 //! | lock the putters' side | the next one gets the lock |
 //! | if the ring is too small, take the getters' lock and [resize](super::resize) | both are free again, the ring is as it was |
 //! | write the item behind the last | the same; what is there isn't part of the queue |
-//! | make the bell of the getters' gate pending; store the new `tail` | the item is in, and the kernel rings the bell, which wakes those who wait for one |
-//! | if somebody waits, wake one; settle | the next one gets the lock |
+//! | make the getters' bell pending; store the new `tail` | the item is in, and the kernel rings the bell, which wakes the one who waits for it |
+//! | if somebody waits, wake it; settle | the next one gets the lock |
 //! | unlock | nothing |
 //!
 //! | get | a death after it |
 //! |---|---|
 //! | lock the getters' side | the next one gets the lock |
 //! | copy the first item | the item stays |
-//! | make the bell of the putters' gate pending; store the new `head` | the item is lost with its getter, and the kernel rings the bell, which wakes those who wait for room |
-//! | if somebody waits, wake one; settle; unlock; decode | the same, and nothing else |
+//! | make the putters' bell pending; store the new `head` | the item is lost with its getter, and the kernel rings the bell, which wakes the one who waits for room |
+//! | if somebody waits, wake it; settle; unlock; decode | the same, and nothing else |
 //!
 //! So whoever finds one of these locks abandoned has nothing to repair. How those wait who find the queue full or empty is in [`wait`](super::wait).
 
-use super::control::{Content, Control, Place, Sleepers};
+use super::control::{Content, Control, Place};
 use super::error::Trouble;
 use super::item::{self, Item};
 use super::ring::{Lap, Ring};
+use super::wait::Side;
 use crate::fault;
-use crate::sync::{Gate, Lock, Shared};
+use crate::sync::{Lock, Shared};
+use crate::sys::futex;
 use crate::sys::wait::Deadline;
 use crate::wire::Received;
 use std::io;
@@ -39,8 +41,8 @@ const PUTTERS: usize = 0;
 const ITEMS_BELL: usize = 1;
 const GETTERS: usize = 2;
 const ROOM_BELL: usize = 3;
-const ITEMS_DOOR: usize = 4;
-const ROOM_DOOR: usize = 5;
+const ITEMS_TURNSTILE: usize = 4;
+const ROOM_TURNSTILE: usize = 5;
 const DONE_BELL: usize = 6;
 const WORDS: usize = 7;
 
@@ -57,7 +59,7 @@ pub(super) struct Held<'a>(Lock<'a>);
 
 impl<'a> Held<'a> {
     /// Takes it; `None` if it can't be had until the deadline.
-    fn take(lock: Lock<'a>, deadline: Deadline) -> Option<Self> {
+    pub(super) fn take(lock: Lock<'a>, deadline: Deadline) -> Option<Self> {
         let taken = match lock.try_lock() {
             None if deadline.is_never() => lock.lock(deadline),
             None => lock.lock(deadline.at_least(PASSING)),
@@ -65,11 +67,6 @@ impl<'a> Held<'a> {
         };
         // Whoever died with it has left nothing undone.
         taken.map(|_| Self(lock))
-    }
-
-    /// One that was taken already.
-    pub(super) fn taken(lock: Lock<'a>) -> Self {
-        Self(lock)
     }
 }
 
@@ -88,8 +85,6 @@ impl Inner {
         let common = &inner.control.body().common;
         common.lap.store(Lap::SMALLEST.bits(), Relaxed);
         common.bound.store(bound, Relaxed);
-        inner.items_door().prepare();
-        inner.room_door().prepare();
         Ok(inner)
     }
 
@@ -108,41 +103,32 @@ impl Inner {
         Held::take(self.control.lock(GETTERS), deadline)
     }
 
-    /// Where those sleep who wait for an item.
-    pub(super) fn items_gate(&self) -> Gate<'_> {
-        self.gate(
-            &self.control.body().items,
-            ITEMS_BELL,
-            Some(self.items_door()),
-        )
-    }
-
-    /// Where those sleep who wait for room.
-    pub(super) fn room_gate(&self) -> Gate<'_> {
-        self.gate(&self.control.body().room, ROOM_BELL, Some(self.room_door()))
-    }
-
-    /// Where those sleep who wait until all is done.
-    pub(super) fn done_gate(&self) -> Gate<'_> {
-        self.gate(&self.control.body().done, DONE_BELL, None)
-    }
-
-    fn items_door(&self) -> Lock<'_> {
-        let turn = &self.control.body().items.turn;
-        self.control.lock(ITEMS_DOOR).watched_by_gate(turn)
-    }
-
-    fn room_door(&self) -> Lock<'_> {
-        let turn = &self.control.body().room.turn;
-        self.control.lock(ROOM_DOOR).watched_by_gate(turn)
-    }
-
-    fn gate<'a>(&'a self, sleepers: &'a Sleepers, bell: usize, door: Option<Lock<'a>>) -> Gate<'a> {
-        Gate {
-            changes: &sleepers.changes,
-            bell: self.control.lock(bell),
-            lock: door,
+    /// Where those wait who find no item.
+    pub(super) fn items(&self) -> Side<'_> {
+        let control = self.control.body();
+        Side {
+            turnstile: self.control.lock(ITEMS_TURNSTILE),
+            bell: self.control.lock(ITEMS_BELL),
+            flag: &control.items_flag,
+            place: &control.putting.tail,
+            closed: &control.common.closed,
         }
+    }
+
+    /// Where those wait who find no room.
+    pub(super) fn room(&self) -> Side<'_> {
+        let control = self.control.body();
+        Side {
+            turnstile: self.control.lock(ROOM_TURNSTILE),
+            bell: self.control.lock(ROOM_BELL),
+            flag: &control.room_flag,
+            place: &control.getting.head,
+            closed: &control.common.closed,
+        }
+    }
+
+    pub(super) fn done_bell(&self) -> Lock<'_> {
+        self.control.lock(DONE_BELL)
     }
 
     /// Puts an item, if there is room; `None` if not, or if others didn't leave the lock.
@@ -179,12 +165,8 @@ impl Inner {
         item.write(&self.ring, content.lap, tail.position);
         fault::step();
         let new = tail.after(item.words());
-        let publish = || {
-            control.putting.tail.store(new.word(), SeqCst);
-            true
-        };
-        self.items_gate()
-            .wake_waiting(publish, &control.items.waiting, 1);
+        self.items()
+            .change(|| control.putting.tail.store(new.word(), SeqCst));
         Ok(Some(()))
     }
 
@@ -222,12 +204,8 @@ impl Inner {
             content.words,
         )?;
         let new = content.head.after(words);
-        let publish = || {
-            control.getting.head.store(new.word(), SeqCst);
-            true
-        };
-        self.room_gate()
-            .wake_waiting(publish, &control.room.waiting, 1);
+        self.room()
+            .change(|| control.getting.head.store(new.word(), SeqCst));
         drop(held);
         fault::step();
         if content.lap > Lap::KEPT {
@@ -258,37 +236,15 @@ impl Inner {
         }
     }
 
-    /// Keeps all from putting.
-    ///
-    /// With both doors held, so that whoever sleeps learns of it if this process dies before it has woken them.
+    /// Keeps all from putting, and wakes those who wait.
     pub(super) fn close(&self) {
-        let control = self.control.body();
-        let _items = Held::take(self.items_door(), Deadline::NEVER);
-        let _room = Held::take(self.room_door(), Deadline::NEVER);
         // None is in the midst of a put after that.
         let _held = self.putters(Deadline::NEVER);
         fault::step();
-        control.common.closed.store(1, SeqCst);
+        if !self.control.body().is_closed() {
+            futex::add_and_wake(&self.control.body().common.closed, i32::MAX);
+        }
         fault::step();
-        self.items_gate().wake(i32::MAX);
-        fault::step();
-        self.room_gate().wake(i32::MAX);
-        fault::step();
-    }
-
-    /// One item more is done; `false` if all are already.
-    pub(super) fn task_done(&self) -> bool {
-        let control = self.control.body();
-        let mut is_right = false;
-        let change = || {
-            // Each time anew and after `done`: while this waits for the processor, others may put, get and do many.
-            let add = |done: u64| (done < control.puts()).then(|| done + 1);
-            is_right = control.done_count.fetch_update(SeqCst, SeqCst, add).is_ok();
-            control.unfinished() == 0
-        };
-        let waiting = &control.done.waiting;
-        self.done_gate().wake_waiting(change, waiting, i32::MAX);
-        is_right
     }
 }
 

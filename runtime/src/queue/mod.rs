@@ -35,7 +35,6 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, io};
-use wait::Wait;
 
 /// Items on their way from many producers to many consumers, in any processes and threads. Python's `Queue`, `SimpleQueue` and `JoinableQueue`.
 ///
@@ -154,13 +153,9 @@ impl<T: Serialize + DeserializeOwned + 'static> Queue<T> {
             Err(error) => return Err(PutError::new(value, PutErrorKind::Encode, error)),
         };
         let control = self.inner.control.body();
-        let wait = Wait {
-            gate: self.inner.room_gate(),
-            sleepers: &control.room,
-            deadline,
-            is_blocked: || control.items() >= control.bound() && !control.is_closed(),
-        };
-        let done = wait.until(|| self.inner.put_now(&item, deadline));
+        let is_blocked = || control.items() >= control.bound() && !control.is_closed();
+        let put = || self.inner.put_now(&item, deadline);
+        let done = self.inner.room().until(deadline, is_blocked, put);
         match done {
             Ok(Some(())) => Ok(()),
             Ok(None) => Err(PutError::new(value, PutErrorKind::Full, "")),
@@ -197,13 +192,9 @@ impl<T: Serialize + DeserializeOwned + 'static> Queue<T> {
 
     fn get_until(&self, deadline: Deadline) -> Result<T, GetError> {
         let control = self.inner.control.body();
-        let wait = Wait {
-            gate: self.inner.items_gate(),
-            sleepers: &control.items,
-            deadline,
-            is_blocked: || control.items() == 0 && !control.is_closed(),
-        };
-        let Some(mut received) = wait.until(|| self.inner.get_now(deadline))? else {
+        let is_blocked = || control.items() == 0 && !control.is_closed();
+        let get = || self.inner.get_now(deadline);
+        let Some(mut received) = self.inner.items().until(deadline, is_blocked, get)? else {
             return Err(GetError::new(GetErrorKind::Empty, ""));
         };
         T::decode(&received.body, &mut received.beside)

@@ -403,9 +403,9 @@ fn scribble(queue: &Queue<Bytes>, random: &mut Random, round: u32) {
         }
         2 => {
             halves(&control.common.lap, number(13) % 40);
-            halves(&control.items.waiting, number(0));
-            halves(&control.room.waiting, number(0));
-            halves(&control.room.changes, number(0));
+            halves(&control.items_flag, number(0));
+            halves(&control.room_flag, number(0));
+            halves(&control.joiners.finished, number(0));
             control.putting.provided.store(number(0), SeqCst);
         }
         _ => {

@@ -1,20 +1,34 @@
-//! Waiting for an item or for room.
+//! Waiting for an item or for room, and until all is done.
 //!
-//! Who finds none looks a few times more, and then sleeps at a [gate](crate::sync::Gate): it takes a ticket, says that it waits, looks once more, and sleeps. The other
-//! side stores its change first and looks then whether anybody waits; so one of them sees the other.
+//! Who finds none looks a few times more. Then it takes the *turnstile* of its side, a lock, so that one sleeps for what is to come, and the others behind it
+//! for the turnstile. Whoever had it and got something leaves it to the next, which looks for itself. If it dies with it, at any instruction, the
+//! next one gets it, too.
 //!
-//! One is woken for each item. It may not be lost with that one: who was woken passes the gate's *door*, and takes the lock of its side with the
-//! door held. If it dies, those who still sleep learn of it, by the bell or by the door, and all look. And if it leaves without an item, because of
-//! an error or as its time is up, it wakes another in its place.
+//! | who sleeps | who changes what it waits for |
+//! |---|---|
+//! | reads the count of items that were put (or got) | makes the *bell* pending, a lock's word that nobody ever takes |
+//! | raises the flag | stores the new count |
+//! | attempts it once more | lowers the flag, if it is raised |
+//! | sleeps as long as the bell isn't rung, the count is the same, the flag raised, and the queue open | if it was, wakes the sleeper |
+//!
+//! The kernel compares these words in this order, each after the sleeper is queued on those before. If who changes it dies after the new count,
+//! and before the wake-up, the kernel rings the bell: so the sleeper hears it, or it isn't queued yet and the kernel sees the new count. And if the flag was lowered for an earlier change,
+//! whose wake-up may have come too early, the kernel sees that. To close the queue and to wake both sides is one step.
+//!
+//! Those who [join](Inner::join) all sleep. The bell of that is pending in who does the last item, and in each that sleeps, until it has woken all others: if the first dies, the kernel
+//! wakes one, and if that one dies, another.
 
-use super::control::Sleepers;
+use super::control::Control;
 use super::error::Trouble;
 use super::inner::{Held, Inner};
 use crate::fault;
-use crate::sync::{Gate, Reason, Taken};
+use crate::sync::Lock;
+use crate::sys::futex::{self, Woken};
+use crate::sys::robust::me;
 use crate::sys::wait::Deadline;
 use std::hint::spin_loop;
 use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::thread;
 
 /// How often to look before giving others the processor: a microsecond or so.
@@ -24,91 +38,154 @@ const SPINS: u32 = 50;
 /// microseconds, about as long as it takes to sleep and to be woken.
 const YIELDS: u32 = 20;
 
-/// Who waits, and what for.
-pub(super) struct Wait<'a, B> {
-    pub(super) gate: Gate<'a>,
-    pub(super) sleepers: &'a Sleepers,
-    pub(super) deadline: Deadline,
-    /// Whether an attempt would be for nothing.
-    pub(super) is_blocked: B,
+/// Where those wait who can't get, or can't put.
+#[derive(Clone, Copy)]
+pub(super) struct Side<'a> {
+    pub(super) turnstile: Lock<'a>,
+    pub(super) bell: Lock<'a>,
+    /// Whether somebody sleeps who is to be woken.
+    pub(super) flag: &'a AtomicU32,
+    /// The place that changes when there is something: a count is its upper half.
+    pub(super) place: &'a AtomicU64,
+    pub(super) closed: &'a AtomicU32,
 }
 
-impl<B: Fn() -> bool> Wait<'_, B> {
-    /// Attempts it until there is something, an error, or the deadline; `None` after that.
+impl Side<'_> {
+    /// Attempts it until there is something, an error, or the deadline; `None` after that. `is_blocked` says whether an attempt would be for
+    /// nothing.
     pub(super) fn until<R>(
         &self,
+        deadline: Deadline,
+        is_blocked: impl Fn() -> bool,
         mut attempt: impl FnMut() -> Result<Option<R>, Trouble>,
     ) -> Result<Option<R>, Trouble> {
-        let mut door = None;
         loop {
             let result = attempt();
-            let is_over = !matches!(result, Ok(None)) || self.deadline.has_passed();
-            if is_over {
-                if door.is_some() && !matches!(result, Ok(Some(_))) {
-                    self.gate.wake(1);
-                }
+            if !matches!(result, Ok(None)) || deadline.has_passed() {
                 return result;
             }
-            drop(door.take());
-            if !self.look_again() {
-                door = self.sleep();
+            if !look_again(&is_blocked) {
+                break;
             }
         }
-    }
-
-    /// Whether there is something after a short while.
-    fn look_again(&self) -> bool {
-        for _ in 0..SPINS {
-            if !(self.is_blocked)() {
-                return true;
-            }
-            spin_loop();
-        }
-        for _ in 0..YIELDS {
-            thread::yield_now();
-            if !(self.is_blocked)() {
-                return true;
-            }
-        }
-        false
-    }
-
-    /// Sleeps until it is woken, and passes the door then.
-    fn sleep(&self) -> Option<Held<'_>> {
-        let ticket = self.gate.ticket();
-        self.sleepers.waiting.fetch_add(1, SeqCst);
+        let Some(_held) = Held::take(self.turnstile, deadline) else {
+            return Ok(None);
+        };
         fault::step();
-        if !(self.is_blocked)() {
-            return None;
+        loop {
+            let seen = (self.place.load(SeqCst) >> 32) as u32;
+            self.flag.store(1, SeqCst);
+            fault::step();
+            let result = attempt();
+            if !matches!(result, Ok(None)) || deadline.has_passed() {
+                self.flag.store(0, SeqCst);
+                fault::step();
+                return result;
+            }
+            fault::step();
+            self.sleep(seen, deadline);
+            fault::step();
         }
-        let awake = self.gate.sleep(ticket, self.deadline);
-        if awake.reason == Reason::TimedOut {
-            return None;
-        }
-        if awake.enter() != Taken::Clean {
-            self.gate.wake(i32::MAX);
-        }
-        self.gate.lock.map(Held::taken)
     }
+
+    fn sleep(&self, seen: u32, deadline: Deadline) {
+        let words = [
+            (self.bell.word(), self.bell.load_word()),
+            (futex::upper_half(self.place), seen),
+            (self.flag, 1),
+            (self.closed, 0),
+        ];
+        futex::wait_any(&words, 2, deadline);
+    }
+
+    /// Makes a change, and wakes the one that sleeps for it.
+    #[inline]
+    pub(super) fn change(&self, change: impl FnOnce()) {
+        let me = me();
+        self.bell.pend(me);
+        fault::step();
+        change();
+        fault::step();
+        if self.flag.load(SeqCst) != 0 && self.flag.swap(0, SeqCst) != 0 {
+            fault::step();
+            futex::wake(self.flag, 1);
+        }
+        fault::step();
+        me.settle();
+    }
+}
+
+/// Whether there is something after a short while.
+fn look_again(is_blocked: impl Fn() -> bool) -> bool {
+    for _ in 0..SPINS {
+        if !is_blocked() {
+            return true;
+        }
+        spin_loop();
+    }
+    for _ in 0..YIELDS {
+        thread::yield_now();
+        if !is_blocked() {
+            return true;
+        }
+    }
+    false
 }
 
 impl Inner {
     /// Waits until every item is done; `false` after the deadline.
     pub(super) fn join(&self, deadline: Deadline) -> bool {
         let control = self.control.body();
-        let gate = self.done_gate();
+        let joiners = &control.joiners;
+        let bell = self.done_bell();
         loop {
+            let ticket = joiners.finished.load(SeqCst);
+            let seen = control.done_count.load(SeqCst) as u32;
+            joiners.flag.store(1, SeqCst);
             if control.unfinished() == 0 {
                 return true;
             }
-            if deadline.has_passed() {
-                return false;
+            let me = me();
+            bell.pend(me);
+            let words = [
+                (bell.word(), bell.load_word()),
+                (futex::lower_half(&control.done_count), seen),
+                (&joiners.flag, 1),
+                (&joiners.finished, ticket),
+            ];
+            let woken = futex::wait_any(&words, 3, deadline);
+            fault::step();
+            let is_done = joiners.finished.load(SeqCst) != ticket || control.unfinished() == 0;
+            if is_done {
+                // In case that it was said to this one alone.
+                futex::add_and_wake(&joiners.finished, i32::MAX);
             }
-            let ticket = gate.ticket();
-            control.done.waiting.fetch_add(1, SeqCst);
-            if control.unfinished() > 0 {
-                drop(gate.sleep(ticket, deadline));
+            fault::step();
+            me.settle();
+            if is_done || woken == Woken::TimedOut {
+                return is_done;
             }
         }
+    }
+
+    /// One item more is done; `false` if all are already.
+    pub(super) fn task_done(&self) -> bool {
+        let control: &Control = self.control.body();
+        let me = me();
+        self.done_bell().pend(me);
+        fault::step();
+        // Each time anew and after `done`: while this waits for the processor, others may put, get and do many.
+        let add = |done: u64| (done < control.puts()).then(|| done + 1);
+        let is_right = control.done_count.fetch_update(SeqCst, SeqCst, add).is_ok();
+        fault::step();
+        let joiners = &control.joiners;
+        if control.unfinished() == 0 && joiners.flag.load(SeqCst) != 0 {
+            joiners.flag.store(0, SeqCst);
+            fault::step();
+            futex::add_and_wake(&joiners.finished, i32::MAX);
+        }
+        fault::step();
+        me.settle();
+        is_right
     }
 }

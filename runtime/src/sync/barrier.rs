@@ -1,23 +1,21 @@
 //! Meeting points.
 //!
-//! Each that waits has a *place*, which is a lock too, for as long as it waits, so that its death is found by the next one that comes.
-//!
-//! Everything is changed with the gate's lock held. The last to come is the leader; it runs the action, if there is one, with the lock, ends
-//! the pass, and wakes the others. Since the lock is a watched one on which they sleep too, they learn of it when the leader dies:
-//! whoever then takes the lock finds it abandoned, breaks the barrier and wakes all. One that dies asleep rings the bell for those
-//! that sleep, which has the same consequence.
+//! Who comes takes a seat at a [gate](super::gate) and then the lock, with which everything is changed. The last to come is the leader; it runs
+//! the action, if there is one, with the lock held, ends the pass, and wakes the others. A seat is left when all else is done. So a death in
+//! here, at any instruction, leaves a marked seat, which those who sleep are woken by and those who come look for: the first that
+//! has the lock then breaks the barrier.
 
-use super::gate::{Gate, Reason};
+use super::gate::{Counters, Gate, Reason, SEATS};
 use super::handle::handle;
-use super::lock::{Lock, Taken, Turn};
+use super::lock::Taken;
 use super::segment::{Body, Shared};
 use crate::Result;
 use crate::error::Error;
 use crate::sys::wait::Deadline;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::SeqCst;
-use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::time::Duration;
 
 /// A place where a number of processes or threads wait for each other. Python's `Barrier`.
@@ -27,7 +25,9 @@ use std::time::Duration;
 ///
 /// It *breaks* if one that waits there dies or runs out of time, if the leader's action panics or the leader dies, and by
 /// [`abort`](Self::abort): then all who wait get [`BrokenBarrier`], and so does who comes later, until a [`reset`](Self::reset).
-/// (Of more than 64 that wait at once, the death of those beyond is found only by others that sleep at the time.)
+/// All parties of a pass get the same, apart from those who die. One that dies when all have met, and hasn't yet
+/// returned, breaks the barrier for the next pass. Deaths are found of up to 64 that wait at once.
+///
 /// That one which isn't there will never come, because it has died elsewhere, can't be known here: use
 /// [`wait_timeout`](Self::wait_timeout) where that may be.
 ///
@@ -45,31 +45,27 @@ use std::time::Duration;
 /// ```
 pub struct Barrier(Arc<Shared<Data>>);
 
+/// The words in front of the seats.
+const LOCK: usize = 0;
+const FIRST_SEAT: usize = 1;
+
 #[repr(C)]
 struct Data {
-    changes: AtomicU32,
-    /// Of the lock.
-    turn: Turn,
+    counters: Counters,
     parties: AtomicU32,
     waiting: AtomicU32,
-    /// How often all have met, or it was reset.
+    /// How often all have met, or were told that it is broken.
     passes: AtomicU32,
     broken: AtomicU32,
-    /// How many places were ever taken.
-    used: AtomicU32,
-    /// Of the last 64 passes, by their number modulo 64: whether they ended by a reset or a break.
-    failed: AtomicU64,
+    /// Of the last passes, which were meetings: bit `n` of pass `n`, modulo 32. A party that is late looks here.
+    met: AtomicU32,
 }
 
 #[allow(unsafe_code)]
 // SAFETY: they are atomics.
 unsafe impl Body for Data {}
 
-handle!(Barrier, Data, FIRST_PLACE + PLACES, c"offspring-barrier");
-
-/// How many that wait have a place.
-const PLACES: usize = 64;
-const FIRST_PLACE: usize = 2;
+handle!(Barrier, Data, FIRST_SEAT + SEATS, c"offspring-barrier");
 
 /// The barrier is broken, or was reset while this one waited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,7 +109,6 @@ impl Barrier {
     pub fn new(parties: u32) -> Result<Self> {
         let barrier = Self::create()?;
         barrier.0.body().parties.store(parties.max(1), SeqCst);
-        barrier.lock().prepare();
         Ok(barrier)
     }
 
@@ -168,14 +163,15 @@ impl Barrier {
 
     /// Makes it as new. Who waits gets [`BrokenBarrier`].
     pub fn reset(&self) {
+        let _seat = self.gate().sit();
         let held = self.enter();
-        held.end_pass(true);
-        self.clear_dead();
+        held.end_pass(false);
         self.0.body().broken.store(0, SeqCst);
     }
 
     /// Breaks it, for whoever waits and whoever comes, until a [`reset`](Self::reset).
     pub fn abort(&self) {
+        let _seat = self.gate().sit();
         self.enter().break_it();
     }
 
@@ -194,67 +190,28 @@ impl Barrier {
         self.0.body().waiting.load(SeqCst)
     }
 
-    fn lock(&self) -> Lock<'_> {
-        self.0.lock(1).watched_by_gate(&self.0.body().turn)
-    }
-
-    fn gate(&self) -> Gate<'_> {
+    fn gate(&self) -> Gate<'_, Data> {
         Gate {
-            changes: &self.0.body().changes,
-            bell: self.0.lock(0),
-            lock: Some(self.lock()),
+            shared: &self.0,
+            counters: &self.0.body().counters,
+            first_seat: FIRST_SEAT,
         }
     }
 
+    /// Takes the lock, from a seat.
     fn enter(&self) -> Held<'_> {
-        loop {
-            if let Some(taken) = self.lock().lock(Deadline::NEVER) {
-                return self.held(taken);
+        let lock = self.0.lock(LOCK);
+        let taken = loop {
+            if let Some(taken) = lock.lock(Deadline::NEVER) {
+                break taken;
             }
-        }
-    }
-
-    fn held(&self, taken: Taken) -> Held<'_> {
+        };
         let held = Held(self);
         if taken == Taken::Abandoned {
             held.break_it();
         }
+        self.gate().bury(|| held.break_it());
         held
-    }
-
-    fn place(&self, index: usize) -> Lock<'_> {
-        self.0.lock(FIRST_PLACE + index)
-    }
-
-    /// How many places were ever taken.
-    fn used(&self) -> usize {
-        (self.0.body().used.load(SeqCst) as usize).min(PLACES)
-    }
-
-    /// Makes the places of the dead free again; whether there were any. With the lock held.
-    fn clear_dead(&self) -> bool {
-        let mut found = false;
-        for index in 0..self.used() {
-            let place = self.place(index);
-            if place.load().owner_died() && place.try_lock().is_some() {
-                place.unlock();
-                found = true;
-            }
-        }
-        found
-    }
-
-    /// Takes a place, if one is left. With the lock held, and no dead.
-    fn take_place(&self) -> Place<'_> {
-        let taken = (0..PLACES).find(|index| {
-            let place = self.place(*index);
-            place.load().holder() == 0 && place.try_lock().is_some()
-        });
-        if let Some(index) = taken {
-            let used = &self.0.body().used;
-            used.store(used.load(SeqCst).max(index as u32 + 1), SeqCst);
-        }
-        Place(taken.map(|index| self.place(index)))
     }
 
     fn pass(
@@ -263,40 +220,29 @@ impl Barrier {
         deadline: Deadline,
     ) -> Result<BarrierWaitResult, BrokenBarrier> {
         let data = self.0.body();
+        let gate = self.gate();
+        let _seat = gate.sit();
         let mut held = self.enter();
-        if self.clear_dead() {
-            held.break_it();
-        }
         if self.is_broken() {
             return Err(BrokenBarrier(()));
         }
         let pass = data.passes.load(SeqCst);
-        if data.waiting.fetch_add(1, SeqCst) + 1 >= self.parties() {
+        if data.waiting.fetch_add(1, SeqCst).saturating_add(1) >= self.parties() {
             if let Some(action) = action {
                 held.act(action);
             }
-            held.end_pass(false);
+            held.end_pass(true);
             return Ok(BarrierWaitResult { is_leader: true });
         }
-        let _place = self.take_place();
         loop {
-            let gate = self.gate();
             let ticket = gate.ticket();
             drop(held);
-            let awake = gate.sleep(ticket, deadline);
-            let reason = awake.reason;
-            held = self.held(awake.enter());
-            if self.clear_dead() {
-                held.break_it();
-            }
+            let reason = gate.sleep(ticket, deadline);
+            held = self.enter();
             if data.passes.load(SeqCst) != pass {
-                return if data.failed.load(SeqCst) & bit(pass) != 0 {
-                    Err(BrokenBarrier(()))
-                } else {
-                    Ok(BarrierWaitResult { is_leader: false })
-                };
+                return held.outcome(pass);
             }
-            if matches!(reason, Reason::TimedOut | Reason::Bell) {
+            if reason == Reason::TimedOut {
                 held.break_it();
                 return Err(BrokenBarrier(()));
             }
@@ -304,42 +250,38 @@ impl Barrier {
     }
 }
 
-/// Where one waits. Dropping it leaves it.
-struct Place<'a>(Option<Lock<'a>>);
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        if let Some(place) = &self.0 {
-            place.unlock();
-        }
-    }
-}
-
-/// The bit of a pass.
-fn bit(pass: u32) -> u64 {
-    1 << (pass % 64)
-}
-
 /// A barrier whose lock this thread has.
 struct Held<'a>(&'a Barrier);
 
 impl Held<'_> {
-    fn end_pass(&self, has_failed: bool) {
+    /// What a party is told whose pass has ended.
+    fn outcome(&self, pass: u32) -> Result<BarrierWaitResult, BrokenBarrier> {
+        let data = self.0.0.body();
+        let is_recent = data.passes.load(SeqCst).wrapping_sub(pass) <= u32::BITS;
+        if is_recent && data.met.load(SeqCst) & bit(pass) != 0 {
+            Ok(BarrierWaitResult { is_leader: false })
+        } else {
+            Err(BrokenBarrier(()))
+        }
+    }
+
+    /// Lets all go who wait, and tells them whether they have met.
+    fn end_pass(&self, met: bool) {
         let data = self.0.0.body();
         let bit = bit(data.passes.load(SeqCst));
-        if has_failed {
-            data.failed.fetch_or(bit, SeqCst);
-        } else {
-            data.failed.fetch_and(!bit, SeqCst);
-        }
-        data.waiting.store(0, SeqCst);
+        match met {
+            true => data.met.fetch_or(bit, SeqCst),
+            false => data.met.fetch_and(!bit, SeqCst),
+        };
+        // From here on it has ended: if this one dies next, what it has said stands.
         data.passes.fetch_add(1, SeqCst);
+        data.waiting.store(0, SeqCst);
         self.0.gate().wake(i32::MAX);
     }
 
     fn break_it(&self) {
         self.0.0.body().broken.store(1, SeqCst);
-        self.end_pass(true);
+        self.end_pass(false);
     }
 
     /// Calls `action`. If it panics, the barrier is broken.
@@ -358,8 +300,12 @@ impl Held<'_> {
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        self.0.lock().unlock();
+        self.0.0.lock(LOCK).unlock();
     }
+}
+
+fn bit(pass: u32) -> u32 {
+    1 << (pass % u32::BITS)
 }
 
 impl fmt::Debug for Barrier {

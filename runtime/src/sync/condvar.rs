@@ -1,12 +1,11 @@
 //! Waiting for a condition on what a mutex protects.
 //!
-//! A waiter takes a ticket, gives the mutex back, and sleeps at a [gate](super::gate). When it is woken, it passes the *door*, the gate's
-//! lock, takes the mutex with the door held, and leaves the door. So a waiter that was notified and dies before it has the mutex is found
-//! by the next at the door, or by those who still sleep, and its notification isn't lost: whoever finds it wakes all.
+//! A waiter takes a seat at a [gate](super::gate) and a ticket, gives the mutex back, and sleeps. When it is woken, it takes the mutex, and then
+//! leaves its seat. So a waiter that was notified and dies before it has the mutex is found by those who still sleep, and its
+//! notification isn't lost: whoever finds it wakes all.
 
-use super::gate::{Gate, Reason};
+use super::gate::{Counters, Gate, Reason, SEATS};
 use super::handle::handle;
-use super::lock::{Taken, Turn};
 use super::mutex::MutexGuard;
 use super::poison::{PoisonError, Poisoned};
 use super::segment::{Body, Shared};
@@ -15,7 +14,6 @@ use crate::shared::Shareable;
 use crate::sys::wait::Deadline;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 /// Lets processes and threads wait until what a [`Mutex`](super::Mutex) protects is as they need it.
@@ -24,7 +22,8 @@ use std::time::Duration;
 /// `Condition`. To be used with one mutex at a time.
 ///
 /// A waiter may wake up without having been notified, and does so when another one dies: look at the data again, or use
-/// [`wait_while`](Self::wait_while). A notification of one that goes to a waiter which dies goes to the others.
+/// [`wait_while`](Self::wait_while). A notification of one that goes to a waiter which dies goes to the others; that is so
+/// for up to 64 that wait at once.
 ///
 /// ```
 /// use offspring::sync::{Condvar, Mutex};
@@ -48,16 +47,14 @@ pub struct Condvar(Arc<Shared<Data>>);
 
 #[repr(C)]
 struct Data {
-    changes: AtomicU32,
-    /// Of the door.
-    turn: Turn,
+    counters: Counters,
 }
 
 #[allow(unsafe_code)]
 // SAFETY: they are atomics.
 unsafe impl Body for Data {}
 
-handle!(Condvar, Data, 2, c"offspring-condvar");
+handle!(Condvar, Data, SEATS, c"offspring-condvar");
 
 /// A guard of a [`Mutex`](super::Mutex), and whether the time was up.
 pub type TimedGuard<'a, T> = (MutexGuard<'a, T>, WaitTimeoutResult);
@@ -80,9 +77,7 @@ impl Condvar {
     ///
     /// There are no descriptors or no memory left.
     pub fn new() -> Result<Self> {
-        let condvar = Self::create()?;
-        condvar.0.lock(1).watched().prepare();
-        Ok(condvar)
+        Self::create()
     }
 
     /// Gives the lock back, waits until somebody notifies, and takes the lock again.
@@ -163,11 +158,11 @@ impl Condvar {
         self.gate().wake(i32::MAX);
     }
 
-    fn gate(&self) -> Gate<'_> {
+    fn gate(&self) -> Gate<'_, Data> {
         Gate {
-            changes: &self.0.body().changes,
-            bell: self.0.lock(0),
-            lock: Some(self.0.lock(1).watched_by_gate(&self.0.body().turn)),
+            shared: &self.0,
+            counters: &self.0.body().counters,
+            first_seat: 0,
         }
     }
 
@@ -178,21 +173,19 @@ impl Condvar {
     ) -> (Result<MutexGuard<'a, T>, Poisoned<'a, T>>, bool) {
         let gate = self.gate();
         let mutex = guard.mutex();
+        let seat = gate.sit();
         let ticket = gate.ticket();
         drop(guard);
-        let awake = gate.sleep(ticket, deadline);
-        if awake.reason == Reason::TimedOut {
-            drop(awake);
-            return (mutex.lock(), true);
-        }
-        if awake.enter() != Taken::Clean {
-            gate.wake(i32::MAX);
-        }
+        let timed_out = loop {
+            match gate.sleep(ticket, deadline) {
+                Reason::Change => break false,
+                Reason::TimedOut => break true,
+                Reason::Death => gate.bury(|| self.notify_all()),
+            }
+        };
         let guard = mutex.lock();
-        if let Some(door) = gate.lock {
-            door.unlock();
-        }
-        (guard, false)
+        drop(seat);
+        (guard, timed_out)
     }
 }
 

@@ -1,9 +1,13 @@
 //! A flag to wait for.
+//!
+//! It is set if it was set since it was last cleared. That is two counters: how often it was set, which is also what sleepers
+//! sleep on, and how often that was when it was cleared. So to set it and to wake all is one system call, which no
+//! death can divide, and who sleeps sees that it was set even if it is cleared right after that.
 
-use super::gate::{Gate, Reason};
 use super::handle::handle;
 use super::segment::{Body, Shared};
 use crate::Result;
+use crate::sys::futex::{self, Woken};
 use crate::sys::wait::Deadline;
 use std::fmt;
 use std::sync::Arc;
@@ -30,18 +34,17 @@ pub struct Event(Arc<Shared<Data>>);
 
 #[repr(C)]
 struct Data {
-    is_set: AtomicU32,
-    /// How often it was set or somebody died; also what sleepers sleep on.
-    changes: AtomicU32,
     /// How often it was set.
     sets: AtomicU32,
+    /// What `sets` was when it was last cleared.
+    cleared: AtomicU32,
 }
 
 #[allow(unsafe_code)]
 // SAFETY: they are atomics.
 unsafe impl Body for Data {}
 
-handle!(Event, Data, 1, c"offspring-event");
+handle!(Event, Data, 0, c"offspring-event");
 
 impl Event {
     /// A new flag, not set.
@@ -55,22 +58,24 @@ impl Event {
 
     /// Sets it, and wakes all that wait.
     pub fn set(&self) {
-        let Data { is_set, sets, .. } = self.0.body();
-        let change = || {
-            is_set.store(1, SeqCst);
-            sets.fetch_add(1, SeqCst);
-        };
-        self.gate().wake_after(change, i32::MAX);
+        if !self.is_set() {
+            futex::add_and_wake(&self.0.body().sets, i32::MAX);
+        }
     }
 
     /// Takes it back: who waits from now on waits until it is set again.
     pub fn clear(&self) {
-        self.0.body().is_set.store(0, SeqCst);
+        let Data { sets, cleared } = self.0.body();
+        let sets = sets.load(SeqCst);
+        // Another one may have cleared it later than this one has looked.
+        let later = |cleared: u32| (sets.wrapping_sub(cleared) as i32 > 0).then_some(sets);
+        let _done = cleared.fetch_update(SeqCst, SeqCst, later);
     }
 
     /// Whether it is set.
     pub fn is_set(&self) -> bool {
-        self.0.body().is_set.load(SeqCst) != 0
+        let Data { sets, cleared } = self.0.body();
+        sets.load(SeqCst) != cleared.load(SeqCst)
     }
 
     /// Waits until it is set. If it is cleared right after that, this returns all the same.
@@ -84,25 +89,19 @@ impl Event {
     }
 
     fn wait_until(&self, deadline: Deadline) -> bool {
-        let data = self.0.body();
-        let gate = self.gate();
-        let sets = data.sets.load(SeqCst);
+        let Data { sets, cleared } = self.0.body();
+        let before = sets.load(SeqCst);
+        if before != cleared.load(SeqCst) {
+            return true;
+        }
         loop {
-            let ticket = gate.ticket();
-            if self.is_set() || data.sets.load(SeqCst) != sets {
+            let woken = futex::wait(sets, before, deadline);
+            if sets.load(SeqCst) != before {
                 return true;
             }
-            if gate.sleep(ticket, deadline).reason == Reason::TimedOut {
-                return self.is_set() || data.sets.load(SeqCst) != sets;
+            if woken == Woken::TimedOut {
+                return false;
             }
-        }
-    }
-
-    fn gate(&self) -> Gate<'_> {
-        Gate {
-            changes: &self.0.body().changes,
-            bell: self.0.lock(0),
-            lock: None,
         }
     }
 }

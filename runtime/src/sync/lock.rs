@@ -22,7 +22,7 @@ use crate::sys::wait::Deadline;
 use std::hint::spin_loop;
 use std::marker::PhantomData;
 use std::ptr;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::time::Duration;
 
@@ -35,8 +35,6 @@ pub(crate) struct Lock<'a> {
     owner: &'a AtomicU64,
     /// When nobody has it or waits.
     idle: State,
-    /// What those who have registered are woken by, if others sleep on the lock's word.
-    turn: Option<&'a Turn>,
 }
 
 /// How a lock was got.
@@ -46,17 +44,6 @@ pub(crate) enum Taken {
     Clean,
     /// Its last holder died.
     Abandoned,
-    /// Somebody may have died that had registered for it. Only told by locks that are [watched by a gate](Lock::watched_by_gate).
-    Alarmed,
-}
-
-/// What belongs to a lock that is [watched by a gate](Lock::watched_by_gate), in shared memory.
-#[repr(C)]
-pub(crate) struct Turn {
-    /// Changes each time that the lock is given back to those who have registered; they sleep on it.
-    changes: AtomicU32,
-    /// How many of those counted as registered were not there to be woken.
-    missing: AtomicU32,
 }
 
 /// How often a look at a held lock is worth more than a sleep: about a microsecond's worth.
@@ -79,7 +66,6 @@ impl<'a> Lock<'a> {
             node,
             owner,
             idle,
-            turn: None,
         }
     }
 
@@ -91,28 +77,27 @@ impl<'a> Lock<'a> {
         Self { idle, ..self }
     }
 
-    /// The same as a watched lock on whose word sleepers of a gate sleep as well: they are woken by a death, but not each time that
-    /// it is given back to those who have registered. To be used by all.
-    #[inline(always)]
-    pub(crate) fn watched_by_gate(self, turn: &'a Turn) -> Self {
-        let turn = Some(turn);
-        Self {
-            turn,
-            ..self.watched()
-        }
-    }
-
-    /// Makes it idle; for its creator, before others know it.
+    /// Makes fresh memory an idle lock; nothing if somebody else has done that.
     pub(crate) fn prepare(&self) {
-        self.state.store(self.idle.0, Relaxed);
+        self.change(|state| (state == State::FREE).then_some(self.idle));
     }
 
     /// Takes it if nobody has it.
     #[inline(always)]
     pub(crate) fn try_lock(&self) -> Option<Taken> {
+        self.try_change(State::taken)
+    }
+
+    /// Takes it if nobody has it and its last holder hasn't died; whether it did.
+    pub(super) fn try_lock_unmarked(&self) -> bool {
+        self.try_change(State::taken_unmarked).is_some()
+    }
+
+    #[inline(always)]
+    fn try_change(&self, to: impl Fn(State, u32) -> Option<State>) -> Option<Taken> {
         let me = me();
         self.pend(me);
-        let taken = self.take(me);
+        let taken = self.change(|state| to(state, me.tid())).map(how);
         if taken.is_some() {
             self.link(me);
         }
@@ -202,13 +187,19 @@ impl<'a> Lock<'a> {
 
     /// What to sleep on.
     #[inline]
-    pub(super) fn word(&self) -> &'a AtomicU32 {
+    pub(crate) fn word(&self) -> &'a AtomicU32 {
         // SAFETY: it is the low half of the state, which lies first. Only the kernel reads by it.
         unsafe { &*ptr::from_ref(self.state).cast() }
     }
 
+    /// What [`word`](Self::word) is.
+    pub(crate) fn load_word(&self) -> u32 {
+        self.load().word()
+    }
+
+    /// Marks it as pending: if this thread dies before it [settles](Me::settle), and nobody has the lock, the kernel wakes one who sleeps on its word.
     #[inline(always)]
-    pub(super) fn pend(&self, me: Me) {
+    pub(crate) fn pend(&self, me: Me) {
         // SAFETY: they stay mapped as long as `self` lives, and everybody settles before that ends.
         unsafe { me.pend(self.node) };
     }
@@ -267,7 +258,7 @@ impl<'a> Lock<'a> {
         self.take_in_turn(me, deadline)
     }
 
-    /// Announces that this thread is going to [take it as registered](Self::take_as_registered).
+    /// Lets its holder wake somebody when it gives the lock back. To be followed by [`leave`](Self::leave).
     pub(super) fn register(&self) {
         self.change(|state| Some(state.registered()));
     }
@@ -277,33 +268,12 @@ impl<'a> Lock<'a> {
         self.change(|state| Some(state.left()));
     }
 
-    /// Takes it, as one that has registered.
-    pub(super) fn take_as_registered(&self, me: Me) -> Taken {
-        self.pend(me);
-        loop {
-            if let Some(taken) = self.take_in_turn(me, Deadline::NEVER) {
-                self.link(me);
-                me.settle();
-                return taken;
-            }
-        }
-    }
-
     /// Waits as one that has registered, and is registered no more after that. It must be pending.
     fn take_in_turn(&self, me: Me, deadline: Deadline) -> Option<Taken> {
-        let (mut is_late, mut is_alarmed) = (false, false);
+        let mut is_late = false;
         loop {
-            let ticket = self.turn.map(|turn| turn.changes.load(SeqCst));
             if let Some(before) = self.change(|state| state.taken_in_turn(me.tid())) {
-                if let Some(turn) = self.turn {
-                    // This one wasn't missing.
-                    let others = before.waiting().saturating_sub(self.idle.waiting() + 1);
-                    turn.missing.fetch_min(others, SeqCst);
-                }
-                return Some(match how(before) {
-                    Taken::Clean if is_alarmed => Taken::Alarmed,
-                    taken => taken,
-                });
+                return Some(how(before));
             }
             let state = self.load();
             if state.holder() == 0 {
@@ -316,14 +286,7 @@ impl<'a> Lock<'a> {
                 }
                 continue;
             }
-            let word = (self.word(), state.word());
-            let woken = match self.turn.zip(ticket) {
-                // Of several words that were woken, the last is told.
-                Some((turn, ticket)) => futex::wait_any(&[(&turn.changes, ticket), word], deadline),
-                None => futex::wait(word.0, word.1, deadline),
-            };
-            is_late = woken == Woken::TimedOut;
-            is_alarmed |= self.turn.is_some() && woken == Woken::By(1);
+            is_late = futex::wait(self.word(), state.word(), deadline) == Woken::TimedOut;
         }
     }
 
@@ -331,25 +294,8 @@ impl<'a> Lock<'a> {
     #[inline(never)]
     fn release_and_wake(&self) {
         let before = self.change(|state| Some(state.released()));
-        let waiting = before.map_or(0, State::waiting);
-        let waiting = waiting.saturating_sub(self.idle.waiting());
-        let Some(turn) = self.turn else {
-            if waiting > 0 {
-                futex::wake(self.word(), 1);
-            }
-            return;
-        };
-        if waiting > 0 {
-            turn.changes.fetch_add(1, SeqCst);
-        }
-        if waiting > 0 && futex::wake(&turn.changes, 1) == 0 {
-            // Those who are counted are awake, or dead; then what they were woken for by the gate is for others. It is enough
-            // to say so once for each.
-            if turn.missing.swap(waiting, SeqCst) < waiting {
-                futex::wake(self.word(), i32::MAX);
-            }
-        } else {
-            turn.missing.fetch_min(waiting, SeqCst);
+        if before.is_some_and(|state| state.waiting() > self.idle.waiting()) {
+            futex::wake(self.word(), 1);
         }
     }
 

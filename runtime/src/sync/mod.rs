@@ -45,14 +45,15 @@
 //! | reader of an [`RwLock`] | nothing: it could tear nothing |
 //! | holder of a [`Semaphore`]'s permit | the permit is free again |
 //! | one that waits for any of them | nothing. Each unlock of that lock is a system call from then on |
-//! | one that waits for a [`Condvar`], or notifies | those who wait may wake up without a reason. A notification that the dead one had got goes to another |
-//! | one that waits for an [`Event`], or sets it | nothing: once it counts as set, all wake up |
+//! | one that waits for a [`Condvar`] | those who wait may wake up without a reason. A notification that the dead one had got goes to another |
+//! | one that notifies, or sets an [`Event`] | it has done so, and all wake up who should, or it hasn't |
+//! | one that waits for an [`Event`] | nothing |
 //! | one that waits at a [`Barrier`], or its leader | the barrier is broken |
 //!
 //! # Costs
 //!
-//! Each handle has a descriptor and, once it was used, 8 KiB of memory, of which 4 KiB are shared by all. An [`RwLock`], a
-//! [`Semaphore`] and a [`Barrier`] have as much again for every two threads that ever held it, or waited there, at once. A lock that is free is
+//! Each handle has a descriptor and, once it was used, 8 KiB of memory, of which 4 KiB are shared by all; an [`Event`] has 4 KiB. An [`RwLock`] and a
+//! [`Semaphore`] have as much again for every two threads that ever held it at once, a [`Condvar`] and a [`Barrier`] for every two that ever waited at once. A lock that is free is
 //! taken without a system call, and so it is given back.
 //!
 //! # Trust
@@ -73,8 +74,7 @@
 //! - Before Linux 5.16, or where a sandbox forbids futex_waitv, who waits for a [`Condvar`], a [`Barrier`] or a [`Semaphore`] looks up ten times a second,
 //!   and may be told of a death that late.
 //! - Before Linux 6.2 the kernel doesn't wake the next if one dies that had just been woken, or was about to wake.
-//! - Two deaths, or a death and a wake-up, within the same few instructions of a [`Condvar`], a [`Barrier`] or an [`Event`] can leave one asleep that should
-//!   have been woken: where that matters, wait with a time.
+//! - Of more than 64 that wait for a [`Condvar`] or at a [`Barrier`] at once, the deaths of those beyond aren't told.
 //!
 //! # Forks
 //!
@@ -99,8 +99,7 @@ mod word;
 pub use barrier::{Barrier, BarrierWaitResult, BrokenBarrier};
 pub use condvar::{Condvar, TimedGuard, WaitTimeoutResult};
 pub use event::Event;
-pub(crate) use gate::{Gate, Reason};
-pub(crate) use lock::{Holder, Lock, Taken, Turn};
+pub(crate) use lock::{Holder, Lock, Taken};
 pub use mutex::{Mutex, MutexGuard};
 pub(crate) use poison::Flag;
 pub use poison::{Cause, PoisonError, Poisoned, TryLockError};

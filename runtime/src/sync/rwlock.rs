@@ -236,7 +236,7 @@ impl<T: Shareable> RwLock<T> {
                 return None;
             }
             let words = words.map(|(word, state)| (word, state.word()));
-            is_late = futex::wait_any(&words, deadline) == Woken::TimedOut;
+            is_late = futex::wait_any(&words, 0, deadline) == Woken::TimedOut;
         }
     }
 

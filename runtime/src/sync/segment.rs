@@ -111,11 +111,10 @@ impl Segment {
         let mut mapping = Mapping::reserved(layout.mapped_len())?;
         let page = page_size();
         mapping.overlay(0, fd.as_fd(), 0, layout.front)?;
-        mapping.fill(layout.front, page)?;
+        mapping.fill(layout.front, layout.mapped_len() - layout.front)?;
         for index in 0..layout.more_pages() {
             let at = layout.front + page + index * 2 * page;
             mapping.overlay(at, fd.as_fd(), layout.front + index * page, page)?;
-            mapping.fill(at + page, page)?;
         }
         Ok(Self {
             mapping: ManuallyDrop::new(mapping),

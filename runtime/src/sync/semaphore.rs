@@ -5,11 +5,13 @@
 //! permits are free. So no death can make the count wrong.
 //!
 //! Permits are given out by the one who has the *turnstile*, a lock too, so that the others who wait stand behind it. If there is no permit, it sleeps with
-//! the turnstile held on the counter of changes, the bell (see [`gate`](super::gate)) and on all slots that are held, until something
-//! comes back. If it dies, the next one finds the turnstile abandoned and looks for itself.
+//! the turnstile held until something comes back. If it dies, the next one finds the turnstile abandoned and looks for itself.
 //!
-//! A permit comes back without the turnstile: the count beside the slot or the slot itself, then the counter, then the sleeper is woken, if there
-//! is one. A death in between is one of the holder of that slot, or leaves it pending with nobody in it: either wakes the sleeper.
+//! A permit comes back without the turnstile: the count beside the slot or the slot itself, then the counter of changes, then the sleeper is woken, if
+//! there is one. A death in between is one of the holder of that slot, or leaves it pending with nobody in it: either wakes the
+//! sleeper, which sleeps on all slots. Permits that nobody had are added to the total, and a death between that and the wake-up
+//! rings the *bell*, a lock's word that nobody ever takes and that is pending then. A sleeper sleeps on the bell, and after it has been
+//! queued there the kernel compares the total: so it has heard the bell or seen the sum.
 
 use super::handle::handle;
 use super::lock::{Holder, Lock};
@@ -266,14 +268,14 @@ impl Semaphore {
         // The bell first: if one that adds permits dies before it has said so, either the total has changed by the time that it is
         // looked at, or this one is queued on the bell.
         let mut words = vec![
-            (bell.word(), bell.load().word()),
+            (bell.word(), bell.load_word()),
             (&data.total, view.total),
             (&data.changes, ticket),
         ];
         for index in 0..view.used {
             words.push((self.slot(index).word(), view.words[index]));
         }
-        futex::wait_any(&words, deadline)
+        futex::wait_any(&words, 2, deadline)
     }
 
     fn wake(&self) {

@@ -67,6 +67,15 @@ impl State {
         }
     }
 
+    /// The same, but not if the holder has died: that is left for another to find.
+    pub(super) const fn taken_unmarked(self, tid: u32) -> Option<Self> {
+        if self.owner_died() {
+            None
+        } else {
+            self.taken(tid)
+        }
+    }
+
     /// After `tid` has taken it that was registered.
     pub(super) const fn taken_in_turn(self, tid: u32) -> Option<Self> {
         if self.holder() == 0 {

@@ -7,7 +7,8 @@
 use super::wait::Deadline;
 use nix::errno::Errno;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, fence};
 use std::time::Duration;
 
 /// A word that processes sleep on. It lies in a mapping that outlives the call.
@@ -16,13 +17,10 @@ pub(crate) type Word = AtomicU32;
 /// What ended a sleep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Woken {
-    /// Somebody woke the sleepers on this word, by its place in the list. Without a meaning if words
-    /// had changed before the sleep.
-    By(usize),
-    /// Anything: it has to be looked at again.
+    /// Anything: it has to be looked at again. Which word was woken isn't told: there may be more than one, and futex_waitv
+    /// tells but one.
     Perhaps,
-    /// Nobody, but it can't be known whether somebody would have, for most words: these have to be looked at.
-    LookUp,
+    /// The time was up, and nobody has woken it.
     TimedOut,
 }
 
@@ -47,19 +45,19 @@ pub(crate) fn wait(word: &Word, expected: u32, deadline: Deadline) -> Woken {
         )
     };
     match Errno::result(result) {
-        Ok(_) => Woken::By(0),
         Err(Errno::ETIMEDOUT) => Woken::TimedOut,
-        Err(_) => Woken::Perhaps,
+        _ => Woken::Perhaps,
     }
 }
 
-/// Sleeps until one of the words is no longer what is expected, is woken, or the deadline has passed.
+/// Sleeps until one of the words is no longer what is expected, is woken, or the deadline has passed. Each word is compared after
+/// the caller is queued on those before it.
 ///
-/// Before Linux 5.16, or where a sandbox forbids the call, it only knows of the first word and looks up ten times a second.
-pub(crate) fn wait_any(words: &[(&Word, u32)], deadline: Deadline) -> Woken {
+/// Before Linux 5.16, or where a sandbox forbids the call, it only knows of the `usual` one and looks up ten times a second.
+pub(crate) fn wait_any(words: &[(&Word, u32)], usual: usize, deadline: Deadline) -> Woken {
     static MISSING: AtomicBool = AtomicBool::new(false);
     if MISSING.load(Relaxed) {
-        return wait_first(words, deadline);
+        return wait_for(words[usual], deadline);
     }
     let mut limit = match deadline.remaining() {
         Some(left) if left.is_zero() => return Woken::TimedOut,
@@ -85,21 +83,19 @@ pub(crate) fn wait_any(words: &[(&Word, u32)], deadline: Deadline) -> Woken {
         )
     };
     match Errno::result(result) {
-        Ok(index) => Woken::By(usize::try_from(index).unwrap_or(0)),
         Err(Errno::ETIMEDOUT) => Woken::TimedOut,
         Err(Errno::ENOSYS | Errno::EPERM) => {
             MISSING.store(true, Relaxed);
-            wait_first(words, deadline)
+            wait_for(words[usual], deadline)
         }
-        Err(_) => Woken::Perhaps,
+        _ => Woken::Perhaps,
     }
 }
 
-fn wait_first(words: &[(&Word, u32)], deadline: Deadline) -> Woken {
+fn wait_for((word, expected): (&Word, u32), deadline: Deadline) -> Woken {
     const LOOK_UP: Duration = Duration::from_millis(100);
-    let (word, expected) = words[0];
     match wait(word, expected, deadline.at_most(LOOK_UP)) {
-        Woken::TimedOut if !deadline.has_passed() => Woken::LookUp,
+        Woken::TimedOut if !deadline.has_passed() => Woken::Perhaps,
         woken => woken,
     }
 }
@@ -109,6 +105,46 @@ pub(crate) fn wake(word: &Word, count: i32) -> usize {
     // SAFETY: the word is alive, and the kernel only needs its address.
     let woken = unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, count) };
     usize::try_from(woken).unwrap_or(0)
+}
+
+/// Adds one to `word` and wakes at most `count` of those who sleep on it, in one step: a caller that is killed has done both
+/// or neither. The memory written before is seen by those who see the sum.
+pub(crate) fn add_and_wake(word: &Word, count: i32) {
+    const NEVER: libc::c_int = -1;
+    let add_one = libc::FUTEX_OP(libc::FUTEX_OP_ADD, 1, libc::FUTEX_OP_CMP_EQ, NEVER);
+    fence(SeqCst);
+    // SAFETY: the word is alive, and it is an atomic, which the kernel may change.
+    let woken = unsafe {
+        libc::syscall(
+            libc::SYS_futex,
+            word.as_ptr(),
+            libc::FUTEX_WAKE_OP,
+            count,
+            0_usize,
+            word.as_ptr(),
+            add_one,
+        )
+    };
+    if woken < 0 {
+        // In a sandbox that knows no more of futexes than most programs need.
+        word.fetch_add(1, SeqCst);
+        wake(word, count);
+    }
+}
+
+/// The half of a number to sleep on that changes first when it is counted up. Only the kernel reads by it.
+pub(crate) fn lower_half(number: &AtomicU64) -> &Word {
+    half(number, usize::from(cfg!(target_endian = "big")))
+}
+
+/// The other half. Only the kernel reads by it.
+pub(crate) fn upper_half(number: &AtomicU64) -> &Word {
+    half(number, usize::from(cfg!(target_endian = "little")))
+}
+
+fn half(number: &AtomicU64, index: usize) -> &Word {
+    // SAFETY: it has two such halves, which are aligned and live as long.
+    unsafe { &*ptr::from_ref(number).cast::<Word>().add(index) }
 }
 
 fn since_boot() -> Duration {

@@ -1,7 +1,7 @@
 //! The functions of `lock` as steps.
 
 use super::Flaw;
-use super::program::{Flow, Label, Program};
+use super::program::{Count, Flow, Label, Program};
 use super::world::{Place, Process, TIMED_OUT, World, tid};
 use crate::sync::word::State;
 
@@ -181,6 +181,22 @@ pub(super) fn lock(p: &mut Program, lock: Latch, patience: Patience) {
     p.place(end);
 }
 
+pub(super) fn try_lock(p: &mut Program, lock: Latch) {
+    let (got, end) = (p.label(), p.label());
+    pend(p, lock);
+    p.act("takes it if it is free", move |world, me| {
+        world.processes[me].locals[TAKEN] = NOT;
+        let before = change(world, lock, |state| state.taken(tid(me)));
+        took(world, me, lock, before, got)
+    });
+    settle(p);
+    p.go_to(end);
+    p.place(got);
+    link(p, lock);
+    settle(p);
+    p.place(end);
+}
+
 pub(super) fn unlock(p: &mut Program, lock: Latch) {
     unlock_and(p, lock, |_| ());
 }
@@ -217,7 +233,7 @@ pub(super) fn unlock_and(p: &mut Program, lock: Latch, then: impl FnOnce(&mut Pr
     if lock.flaw == Flaw::WakesUnannounced {
         settle(p);
     }
-    p.wake("wakes one", lock.place);
+    p.wake("wakes one", lock.place, Count::One);
     p.place(done);
     then(p);
     settle(p);

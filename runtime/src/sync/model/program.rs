@@ -14,6 +14,13 @@ pub(super) enum Flow {
     Wrong(&'static str),
 }
 
+/// How many to wake.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Count {
+    One,
+    All,
+}
+
 type Act = Box<dyn Fn(&mut World, usize) -> Flow>;
 type Local = Box<dyn Fn(&mut Process)>;
 type Choice = Box<dyn Fn(&mut Process) -> Flow>;
@@ -26,8 +33,8 @@ pub(super) enum Op {
     Local(Local),
     /// Chooses by local variables, in no time.
     Choose(Choice),
-    /// Wakes one who sleeps on a word: FUTEX_WAKE.
-    Wake(Place),
+    /// Wakes one or all who sleep on a word: FUTEX_WAKE; with something done before, in the same step, FUTEX_WAKE_OP.
+    Wake(Option<Act>, Place, Count),
     /// FUTEX_WAIT or futex_waitv; the local variable gets what came of it; whether there is a deadline.
     Wait(List, usize, bool),
 }
@@ -100,8 +107,24 @@ impl Program {
         self.choose(move |_| Flow::To(label));
     }
 
-    pub(super) fn wake(&mut self, name: &'static str, place: Place) {
-        self.push(name, Op::Wake(place));
+    pub(super) fn wake(&mut self, name: &'static str, place: Place, count: Count) {
+        self.push(name, Op::Wake(None, place, count));
+    }
+
+    /// FUTEX_WAKE_OP as `add_and_wake` has it, and what is noted of it.
+    pub(super) fn add_and_wake(
+        &mut self,
+        name: &'static str,
+        place: Place,
+        count: Count,
+        note: impl Fn(&mut World, usize) + 'static,
+    ) {
+        let act: Act = Box::new(move |world, me| {
+            world.add(place, 1);
+            note(world, me);
+            Flow::Next
+        });
+        self.push(name, Op::Wake(Some(act), place, count));
     }
 
     pub(super) fn wait(

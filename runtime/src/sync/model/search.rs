@@ -1,6 +1,6 @@
 //! The search through all that can happen.
 
-use super::program::{Flow, Op, Program};
+use super::program::{Count, Flow, Op, Program};
 use super::world::{Phase, TIMED_OUT, Waited, World};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -36,6 +36,19 @@ struct Frame {
 }
 
 impl System {
+    /// Begins the search when this process sleeps, as the first to run.
+    pub(super) fn begin_asleep(&mut self, me: usize) {
+        loop {
+            let mut next = Vec::new();
+            let gone_on = self.go_on(&self.start, me, &mut next);
+            assert!(gone_on.is_ok(), "{gone_on:?}");
+            match next.pop() {
+                Some((_, world)) => self.start = world,
+                None => return,
+            }
+        }
+    }
+
     /// Fails if anything is found, and says how that came about.
     pub(super) fn holds(&self) {
         let at = std::time::Instant::now();
@@ -183,10 +196,21 @@ impl System {
                 program.follow(&mut after.processes[me], flow)?;
                 next.push((step, after));
             }
-            Op::Wake(place) => {
-                program.follow(&mut after.processes[me], Flow::Next)?;
-                let worlds = after.wake_one(*place);
-                next.extend(worlds.into_iter().map(|world| (step, world)));
+            Op::Wake(before, place, count) => {
+                let flow = before
+                    .as_ref()
+                    .map_or(Flow::Next, |act| act(&mut after, me));
+                program.follow(&mut after.processes[me], flow)?;
+                match count {
+                    Count::One => {
+                        let worlds = after.wake_one(*place);
+                        next.extend(worlds.into_iter().map(|world| (step, world)));
+                    }
+                    Count::All => {
+                        after.wake_all(*place);
+                        next.push((step, after));
+                    }
+                }
             }
             Op::Wait(list, result, may_time_out) => {
                 let list = list(&after.processes[me]);

@@ -91,6 +91,10 @@ impl Process {
         self.locals = [0; LOCALS];
     }
 
+    pub(super) fn sleeps_on(&self, place: Place) -> bool {
+        self.queued.contains(&Some(place))
+    }
+
     fn mix(&self, mixer: &mut Mixer) {
         let phase = match self.phase {
             Phase::Running => 0,
@@ -153,6 +157,10 @@ impl World {
         self.memory[usize::from(place.0)] = value;
     }
 
+    pub(super) fn add(&mut self, place: Place, value: i64) {
+        self.set(place, self.get(place).wrapping_add_signed(value));
+    }
+
     pub(super) fn state(&self, lock: Place) -> State {
         State(self.get(lock))
     }
@@ -177,6 +185,16 @@ impl World {
             worlds.push(self.clone());
         }
         worlds
+    }
+
+    pub(super) fn wake_all(&mut self, place: Place) {
+        for process in &mut self.processes {
+            for position in 0..LIST {
+                if process.queued[position] == Some(place) {
+                    process.woken |= 1 << position;
+                }
+            }
+        }
     }
 
     /// One step of a wait. The kernel compares the words and queues the sleeper on them one after the other; if one has changed, or the sleeper has
