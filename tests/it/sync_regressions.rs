@@ -31,9 +31,9 @@ fn wait_at(
     });
 }
 
-/// The dead stay counted, and each unlock of the door woke one more sleeper for them, for ever.
+/// Where the dead stayed counted, each that was awake woke one more sleeper for them, for ever.
 #[offspring::test]
-fn waiters_that_die_at_the_door_of_a_condition_keep_nobody_awake() -> Whole {
+fn waiters_of_a_condition_that_die_keep_nobody_awake() -> Whole {
     let _watchdog = watchdog();
     let (lock, condition) = (Mutex::new(0_u32)?, Condvar::new()?);
     let looks = Value::new(AtomicU64::new(0))?;
@@ -62,7 +62,7 @@ fn waiters_that_die_at_the_door_of_a_condition_keep_nobody_awake() -> Whole {
     Ok(())
 }
 
-/// Contention at the door woke sleepers that nobody had notified.
+/// Contention woke sleepers that nobody had notified.
 #[offspring::test]
 fn two_notifications_wake_two_of_ten() -> Whole {
     let _watchdog = watchdog();
@@ -280,9 +280,9 @@ fn take_one(items: &Mutex<u32>, added: &Condvar, there: &Value<AtomicU32>) {
     *guard.unwrap_or_else(|error| error.into_inner()) -= 1;
 }
 
-/// It is counted at the door of the condition, where another is, and never comes.
+/// It is on its way from its sleep to the lock.
 #[offspring::test]
-fn what_one_was_notified_of_that_dies_at_the_door_is_for_another() -> Whole {
+fn what_one_was_notified_of_that_dies_on_its_way_is_for_another() -> Whole {
     let _watchdog = watchdog();
     let (items, added) = (Mutex::new(0_u32)?, Condvar::new()?);
     let there = Value::new(AtomicU32::new(0))?;
@@ -294,7 +294,7 @@ fn what_one_was_notified_of_that_dies_at_the_door_is_for_another() -> Whole {
     }
     let mut guard = items.lock().unwrap();
     *guard = 2;
-    // The first is at the door, with the lock in front of it, the second behind it, and the third still asleep.
+    // Two are awake and wait for the lock, and the third is still asleep.
     added.notify_one();
     thread::sleep(SHORT);
     added.notify_one();
