@@ -60,7 +60,8 @@
 //! # Channels and queues
 //!
 //! A [`channel()`] has one sender and one receiver, which can be in any two processes: it is the fastest, and carries handles and other ends, too. A
-//! [`Queue`] has any number of both. [`wait`] waits for several receivers, processes and descriptors at once.
+//! [`Queue`] has any number of both. [`wait`] waits for several receivers, queues, processes and descriptors at once. What comes out is
+//! also had as futures, and with the feature `stream` as streams (`futures_core::Stream`).
 //!
 //! | | [`channel()`] | [`Queue`] |
 //! |---|---|---|

@@ -11,11 +11,12 @@
 //! asleep.
 //!
 //! The same timer serves the children's time limits. The same thread wakes the futures of
-//! [other descriptors](wakers).
+//! [other descriptors](wakers), also of those that are only told [when something happens](edges).
 //!
 //! Locks are taken in this order: a child's state, then [`CHILDREN`] or [`AGENDA`]. No function here
 //! calls a method of a child while it holds one of its own.
 
+pub(crate) mod edges;
 pub(crate) mod wakers;
 
 use crate::error::{Error, Result};

@@ -1,6 +1,6 @@
 //! Channels between processes.
 
-use crate::support::{eventually, watchdog};
+use crate::support::{block_on, eventually, watchdog};
 use offspring::sync::Mutex;
 use offspring::{
     Duplex, Fd, Pool, Receiver, RecvErrorKind, SendErrorKind, Sender, call, channel, duplex, spawn,
@@ -374,25 +374,6 @@ fn receiving_is_a_future_in_any_executor() -> Whole {
     assert!(block_on(receiver.recv_async()).is_err());
     sending.join().unwrap();
     Ok(())
-}
-
-/// The least that an executor can be.
-fn block_on<F: Future>(future: F) -> F::Output {
-    struct Unpark(std::thread::Thread);
-    impl std::task::Wake for Unpark {
-        fn wake(self: std::sync::Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = std::sync::Arc::new(Unpark(std::thread::current())).into();
-    let mut context = std::task::Context::from_waker(&waker);
-    let mut future = std::pin::pin!(future);
-    loop {
-        match future.as_mut().poll(&mut context) {
-            std::task::Poll::Ready(output) => return output,
-            std::task::Poll::Pending => std::thread::park(),
-        }
-    }
 }
 
 #[subprocess]

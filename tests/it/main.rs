@@ -23,9 +23,12 @@ mod regressions;
 mod share_demos;
 mod shared;
 mod stacking;
+#[cfg(feature = "stream")]
+mod streams;
 mod support;
 mod surroundings;
 mod sync;
 mod sync_death;
 mod sync_regressions;
 mod values;
+mod waiting_queues;

@@ -32,6 +32,8 @@ mod ring;
 mod sender;
 mod slot;
 mod spin;
+#[cfg(feature = "stream")]
+mod stream;
 #[cfg(test)]
 mod tests;
 mod writer;

@@ -44,6 +44,8 @@ pub(super) struct Putting {
     pub(super) halves: AtomicU64,
     /// Up to which byte of the ring there is memory.
     pub(super) provided: AtomicU64,
+    /// Whether the next item is to be told by the [alarm](super::alarm).
+    pub(super) armed: AtomicU32,
 }
 
 /// Written by getters.

@@ -12,7 +12,7 @@ use std::time::Instant;
 const STEPS: u32 = 60;
 
 #[track_caller]
-fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+pub(super) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while !holds() {
         assert!(start.elapsed() < Duration::from_secs(10), "never: {what}");
@@ -27,7 +27,7 @@ fn is_asleep(tid: u32) -> bool {
     call.is_ok_and(|call| number(call).is_some_and(|number| waits.contains(&number)))
 }
 
-fn is_there(tid: u32) -> bool {
+pub(super) fn is_there(tid: u32) -> bool {
     std::path::Path::new(&format!("/proc/self/task/{tid}")).exists()
 }
 
@@ -39,19 +39,19 @@ fn sleeper<T: Send + 'static>(what: impl FnOnce() -> T + Send + 'static) -> Rece
     told
 }
 
-fn result<T>(of: &Receiver<T>, at: u32) -> T {
+pub(super) fn result<T>(of: &Receiver<T>, at: u32) -> T {
     let told = of.recv_timeout(Duration::from_secs(10));
     told.unwrap_or_else(|_| panic!("somebody is still asleep after a death at step {at}"))
 }
 
 /// Goes through all steps; `one` does it with a death at the step, and says whether that was beyond the end.
-fn at_each_step(one: impl Fn(u32) -> bool) {
+pub(super) fn at_each_step(one: impl Fn(u32) -> bool) {
     let end = (0..STEPS).find(|step| one(*step));
     assert!(end.is_some_and(|end| end > 1), "{end:?}");
 }
 
 /// Does it up to a step; `true` if there was nothing left to do.
-fn until_step(step: u32, what: impl FnOnce() + Send + 'static) -> bool {
+pub(super) fn until_step(step: u32, what: impl FnOnce() + Send + 'static) -> bool {
     let (tid, done) = dies_at(step, what);
     eventually("it is gone", || !is_there(tid));
     done.load(SeqCst) == 1

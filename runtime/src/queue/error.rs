@@ -44,6 +44,8 @@ pub enum GetErrorKind {
     Decode,
     /// This process has no memory for the item, which stays in the queue.
     NoMemory,
+    /// The system refused what it takes to wake a future.
+    System,
     /// A process that has the queue has written over its memory.
     Damaged,
 }
@@ -113,6 +115,13 @@ impl From<Trouble> for GetError {
     }
 }
 
+/// What keeps a future from being woken.
+impl From<Error> for GetError {
+    fn from(error: Error) -> Self {
+        Self::new(GetErrorKind::System, error)
+    }
+}
+
 const CLOSED: &str = "the queue is closed";
 const DAMAGED: &str = "the queue's memory is damaged: a process that has it wrote over it";
 
@@ -135,6 +144,7 @@ impl fmt::Display for GetError {
             GetErrorKind::Closed => write!(f, "{CLOSED}, and nothing is left in it"),
             GetErrorKind::Decode => write!(f, "the item can't be deserialized: {}", self.detail),
             GetErrorKind::NoMemory => write!(f, "there is no memory left {}", self.detail),
+            GetErrorKind::System => write!(f, "the queue can't wake a future: {}", self.detail),
             GetErrorKind::Damaged => f.write_str(DAMAGED),
         }
     }
@@ -174,6 +184,7 @@ impl From<GetError> for Error {
             GetErrorKind::Empty => io::ErrorKind::WouldBlock,
             GetErrorKind::Closed => io::ErrorKind::BrokenPipe,
             GetErrorKind::NoMemory => io::ErrorKind::OutOfMemory,
+            GetErrorKind::System => io::ErrorKind::Other,
             GetErrorKind::Decode | GetErrorKind::Damaged => io::ErrorKind::InvalidData,
         };
         Self::system("get", io::Error::new(kind, error.to_string()))

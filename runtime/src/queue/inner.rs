@@ -8,6 +8,7 @@
 //! | lock the putters' side | the next one gets the lock |
 //! | if the ring is too small, take the getters' lock and [resize](super::resize) | both are free again, the ring is as it was |
 //! | write the item behind the last | the same; what is there isn't part of the queue |
+//! | ring the [alarm](super::alarm), if it is armed | those that are woken find nothing, and arm it again |
 //! | make the getters' bell pending; store the new `tail` | the item is in, and the kernel rings the bell, which wakes the one who waits for it |
 //! | if somebody waits, wake it; settle | the next one gets the lock |
 //! | unlock | nothing |
@@ -21,6 +22,7 @@
 //!
 //! So whoever finds one of these locks abandoned has nothing to repair. How those wait who find the queue full or empty is in [`wait`](super::wait).
 
+use super::alarm::Alarm;
 use super::control::{Content, Control, Place};
 use super::error::Trouble;
 use super::item::{self, Item};
@@ -52,6 +54,7 @@ const PASSING: Duration = Duration::from_millis(100);
 pub(super) struct Inner {
     pub(super) control: Shared<Control>,
     pub(super) ring: Ring,
+    pub(super) alarm: Alarm,
 }
 
 /// A lock that is given back on drop.
@@ -81,6 +84,7 @@ impl Inner {
         let inner = Self {
             control: Shared::create(c"offspring-queue", WORDS)?,
             ring: Ring::create()?,
+            alarm: Alarm::create()?,
         };
         let common = &inner.control.body().common;
         common.lap.store(Lap::SMALLEST.bits(), Relaxed);
@@ -88,15 +92,22 @@ impl Inner {
         Ok(inner)
     }
 
-    pub(super) fn open(control: OwnedFd, items: OwnedFd) -> io::Result<Self> {
+    pub(super) fn open(control: OwnedFd, items: OwnedFd, alarm: OwnedFd) -> io::Result<Self> {
         Ok(Self {
             control: Shared::open(control, WORDS)?,
             ring: Ring::open(items)?,
+            alarm: Alarm::open(alarm)?,
         })
     }
 
     pub(super) fn putters(&self, deadline: Deadline) -> Option<Held<'_>> {
         Held::take(self.control.lock(PUTTERS), deadline)
+    }
+
+    /// The same for one that can come back later.
+    pub(super) fn putters_within(&self, time: Duration) -> Option<Held<'_>> {
+        let lock = self.control.lock(PUTTERS);
+        lock.lock(Deadline::after(time)).map(|_| Held(lock))
     }
 
     pub(super) fn getters(&self, deadline: Deadline) -> Option<Held<'_>> {
@@ -164,6 +175,7 @@ impl Inner {
         fault::step();
         item.write(&self.ring, content.lap, tail.position);
         fault::step();
+        self.announce();
         let new = tail.after(item.words());
         self.items()
             .change(|| control.putting.tail.store(new.word(), SeqCst));
@@ -242,6 +254,7 @@ impl Inner {
         let _held = self.putters(Deadline::NEVER);
         fault::step();
         if !self.control.body().is_closed() {
+            self.announce();
             futex::add_and_wake(&self.control.body().common.closed, i32::MAX);
         }
         fault::step();

@@ -8,20 +8,29 @@
 //! | [`inner`] | put, get and close, step by step, and what a death at each step does |
 //! | [`wait`] | who sleeps, and how it is woken |
 //! | [`resize`] | growing and shrinking |
+//! | [`alarm`] | how a descriptor becomes readable when there is an item |
+//! | [`future`] | getting as a future, and `stream` as a stream |
 
+mod alarm;
 mod control;
 mod error;
+mod future;
 mod inner;
 mod item;
 mod resize;
 mod ring;
+#[cfg(feature = "stream")]
+mod stream;
 mod wait;
 
+#[cfg(test)]
+mod alarm_tests;
 #[cfg(test)]
 mod deaths;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use alarm::Listener;
 pub use error::{GetError, GetErrorKind, PutError, PutErrorKind};
 
 use crate::sys::wait::Deadline;
@@ -47,10 +56,13 @@ use std::{fmt, io};
 /// A process may be killed at any moment. One that dies in a put has put its item or hasn't, one that dies in a get has taken its item or
 /// hasn't. Nobody waits for it, and no other item is lost or comes twice.
 ///
+/// It can be waited for with other things by [`wait`](fn@crate::wait), and got from by futures ([`get_async`](Self::get_async)) and, with the feature `stream`, as
+/// a stream (`stream()`). All who wait so are woken when something comes, and look who gets it; who does nothing else is better off with [`get`](Self::get).
+///
 /// An item that is in the queue takes as much memory as it has bytes when serialized, and 8 to 16 more. The memory comes from the system as
 /// it is needed, 64 KiB at least, and all but 16 MiB goes back when the queue has become much shorter. If there is none, a put fails; but where a container's limit is reached, the kernel
 /// may end a process instead. An [unbounded](Self::unbounded) queue that nobody reads grows up to that, or to 16 GiB. Each handle takes so much of its
-/// process's addresses, less if those are limited (`ulimit -v`), two descriptors, and 32 KiB.
+/// process's addresses, less if those are limited (`ulimit -v`), three descriptors, and 32 KiB.
 ///
 /// What another process writes into the queue's memory, other than by this type, can make any operation fail or wait, or yield other items; no more.
 ///
@@ -274,15 +286,21 @@ impl<T> Clone for Queue<T> {
 /// As an argument of a call.
 impl<T> Serialize for Queue<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let fds = [self.inner.control.fd(), self.inner.ring.fd()];
+        let Inner {
+            control,
+            ring,
+            alarm,
+        } = &*self.inner;
+        let fds = [control.fd(), ring.fd(), alarm.fd()];
         fds.map(Descriptor::lend).serialize(serializer)
     }
 }
 
 impl<'de, T> Deserialize<'de> for Queue<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let [control, items] = <[Descriptor; 2]>::deserialize(deserializer)?;
-        match Inner::open(control.into_fd(), items.into_fd()) {
+        let fds = <[Descriptor; 3]>::deserialize(deserializer)?;
+        let [control, items, alarm] = fds.map(Descriptor::into_fd);
+        match Inner::open(control, items, alarm) {
             Ok(inner) => Ok(Self::of(inner)),
             Err(error) => Err(serde::de::Error::custom(format_args!(
                 "a Queue can't be mapped: {error}"

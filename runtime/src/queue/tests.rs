@@ -335,14 +335,22 @@ fn errors_say_what_is_wrong_and_give_the_item_back() {
 fn what_no_queue_has_made_is_refused() {
     let made = |len| crate::sys::memory::create(c"test", len).unwrap();
     let queue = Inner::create(1).unwrap();
-    let (control, items) = (queue.control.fd(), queue.ring.fd());
+    let (control, items, alarm) = (queue.control.fd(), queue.ring.fd(), queue.alarm.fd());
     let own = |fd: &Arc<std::os::fd::OwnedFd>| fd.try_clone().unwrap();
-    assert!(Inner::open(own(control), own(items)).is_ok());
-    assert!(Inner::open(own(items), own(control)).is_err());
+    assert!(Inner::open(own(control), own(items), own(alarm)).is_ok());
+    assert!(Inner::open(own(items), own(control), own(alarm)).is_err());
     for len in [0, 4096, 1 << 15, (1 << 20) + 4096] {
-        assert!(Inner::open(own(control), made(len)).is_err(), "{len}");
+        assert!(
+            Inner::open(own(control), made(len), own(alarm)).is_err(),
+            "{len}"
+        );
     }
-    assert!(Inner::open(own(control), made(1 << 20)).is_ok());
+    assert!(Inner::open(own(control), made(1 << 20), own(alarm)).is_ok());
+    let (_read, pipe) = crate::sys::fd::pipe().unwrap();
+    let blocking = nix::sys::eventfd::EventFd::new().unwrap();
+    for other in [own(items), pipe, blocking.into()] {
+        assert!(Inner::open(own(control), own(items), other).is_err());
+    }
 }
 
 /// Whatever is written over the memory, there are errors or wrong items, and nothing else.
@@ -405,6 +413,7 @@ fn scribble(queue: &Queue<Bytes>, random: &mut Random, round: u32) {
             halves(&control.common.lap, number(13) % 40);
             halves(&control.items_flag, number(0));
             halves(&control.room_flag, number(0));
+            halves(&control.putting.armed, number(0));
             halves(&control.joiners.finished, number(0));
             control.putting.provided.store(number(0), SeqCst);
         }

@@ -1,11 +1,12 @@
 //! Wakers of futures that wait for a descriptor: the background polls it for them.
 
-use super::{BACKGROUND, is_fork, lock};
+use super::{BACKGROUND, Background, is_fork, lock};
 use crate::Result;
 use crate::error::Error;
 use nix::errno::Errno;
 use nix::sys::epoll::{EpollEvent, EpollFlags};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -14,7 +15,10 @@ use std::task::Waker;
 /// Numbers from here on aren't those of children.
 pub(super) const FIRST: u64 = 1 << 62;
 
-static WAKERS: Mutex<Option<HashMap<u64, Waker>>> = Mutex::new(None);
+/// The number of a descriptor, and that of a future among those that wait for it.
+type Key = (u64, u64);
+
+static WAKERS: Mutex<BTreeMap<Key, Waker>> = Mutex::new(BTreeMap::new());
 
 /// A descriptor that the background knows. Dropping it makes it forget.
 pub(crate) struct Watched {
@@ -31,43 +35,73 @@ impl Watched {
         Ok(Self { fd, number })
     }
 
-    /// Wakes once when the descriptor is readable or at its end.
-    pub(crate) fn wake_when_readable(&self, waker: &Waker) -> Result<()> {
-        let Some(background) = BACKGROUND.get().filter(|_| !is_fork()) else {
-            return Err(Error::system(
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    pub(super) fn background(&self) -> Result<&'static Background> {
+        BACKGROUND.get().filter(|_| !is_fork()).ok_or_else(|| {
+            Error::system(
                 "can't wait for a descriptor in a fork(2) of this process",
                 std::io::ErrorKind::Unsupported.into(),
-            ));
-        };
-        lock(&WAKERS)
-            .get_or_insert_default()
-            .insert(self.number, waker.clone());
+            )
+        })
+    }
+
+    /// Wakes once when the descriptor is readable or at its end.
+    pub(crate) fn wake_when_readable(&self, waker: &Waker) -> Result<()> {
+        let background = self.background()?;
+        put((self.number, 0), waker);
         let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLONESHOT;
         let mut event = EpollEvent::new(flags, self.number);
         let added = match background.epoll.modify(self.fd.as_fd(), &mut event) {
             Err(Errno::ENOENT) => background.epoll.add(self.fd.as_fd(), event),
             other => other,
         };
-        added.map_err(|error| Error::system("can't wait for a descriptor", error.into()))
+        added.map_err(refused)
     }
+
+    /// Has all wakers woken at each event.
+    pub(super) fn watch_edges(&self) -> Result<()> {
+        let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLET;
+        let event = EpollEvent::new(flags, self.number);
+        let epoll = &self.background()?.epoll;
+        epoll.add(self.fd.as_fd(), event).map_err(refused)
+    }
+}
+
+fn refused(error: Errno) -> Error {
+    Error::system("can't wait for a descriptor", error.into())
 }
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        // Dropped outside of the lock, since it is foreign code.
-        let waker = lock(&WAKERS)
-            .as_mut()
-            .and_then(|wakers| wakers.remove(&self.number));
-        drop(waker);
+        take(all_of(self.number));
         super::unwatch(self.fd.as_fd());
     }
 }
 
+fn all_of(number: u64) -> RangeInclusive<Key> {
+    (number, 0)..=(number, u64::MAX)
+}
+
+// Wakers are foreign code: they are cloned, woken and dropped outside of the lock.
+
+pub(super) fn put(key: Key, waker: &Waker) {
+    let waker = waker.clone();
+    let before = lock(&WAKERS).insert(key, waker);
+    drop(before);
+}
+
+pub(super) fn take(keys: RangeInclusive<Key>) -> Vec<Waker> {
+    lock(&WAKERS)
+        .extract_if(keys, |_, _| true)
+        .map(|(_, waker)| waker)
+        .collect()
+}
+
 pub(super) fn wake(number: u64) {
-    let waker = lock(&WAKERS)
-        .as_mut()
-        .and_then(|wakers| wakers.remove(&number));
-    if let Some(waker) = waker {
+    for waker in take(all_of(number)) {
         // A panic has been reported, and must not end this thread.
         let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| waker.wake()));
     }
