@@ -70,7 +70,7 @@ pub(super) struct Common {
 pub(super) struct Joiners {
     /// Whether one of them sleeps.
     pub(super) flag: AtomicU32,
-    /// How often they were told that all is done.
+    /// How often they were told to look whether all is done.
     pub(super) finished: AtomicU32,
 }
 

@@ -3,10 +3,13 @@
 use super::*;
 use crate::Bytes;
 use crate::fault::dies_at;
+use crate::sys::futex;
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Instant;
+
+const SHORT: Duration = Duration::from_millis(50);
 
 /// More than any operation has.
 const STEPS: u32 = 60;
@@ -197,6 +200,49 @@ fn who_dies_in_a_task_done_has_done_it_or_not_and_all_are_woken() {
         }
         is_done
     });
+}
+
+/// As if one had died that had lowered their flag and was about to wake them, and another item had been put since.
+#[test]
+fn who_dies_woken_in_a_join_leaves_it_to_another() {
+    at_each_step(|step| {
+        let queue = Queue::unbounded().unwrap();
+        queue.put(1).unwrap();
+        let victim = queue.clone();
+        let (tid, done) = dies_at(step, move || victim.join());
+        eventually("it sleeps, or is dead", || is_asleep(tid) || !is_there(tid));
+        let joiner = sleeper({
+            let queue = queue.clone();
+            move || queue.join()
+        });
+        let flag = &queue.inner.control.body().joiners.flag;
+        flag.store(0, SeqCst);
+        futex::wake(queue.inner.done_bell().word(), 1);
+        let is_raised = || flag.load(SeqCst) == 1;
+        eventually("it goes on, or is dead", || is_raised() || !is_there(tid));
+        queue.task_done().unwrap();
+        result(&joiner, step);
+        eventually("it is gone", || !is_there(tid));
+        done.load(SeqCst) == 1
+    });
+}
+
+/// All was done, and before the others were told of that, somebody has put an item and joins.
+#[test]
+fn who_is_told_too_late_that_all_is_done_looks_for_itself() {
+    let queue = Queue::unbounded().unwrap();
+    queue.put(1).unwrap();
+    let joiner = sleeper({
+        let queue = queue.clone();
+        move || queue.join()
+    });
+    let joiners = &queue.inner.control.body().joiners;
+    joiners.flag.store(0, SeqCst);
+    futex::add_and_wake(&joiners.finished, i32::MAX);
+    eventually("it sleeps again", || joiners.flag.load(SeqCst) == 1);
+    assert!(joiner.recv_timeout(SHORT).is_err());
+    queue.task_done().unwrap();
+    result(&joiner, 0);
 }
 
 /// Bytes that tell where they belong.

@@ -15,8 +15,11 @@
 //! and before the wake-up, the kernel rings the bell: so the sleeper hears it, or it isn't queued yet and the kernel sees the new count. And if the flag was lowered for an earlier change,
 //! whose wake-up may have come too early, the kernel sees that. To close the queue and to wake both sides is one step.
 //!
-//! Those who [join](Inner::join) all sleep. The bell of that is pending in who does the last item, and in each that sleeps, until it has woken all others: if the first dies, the kernel
-//! wakes one, and if that one dies, another.
+//! Those who [join](Inner::join) all sleep. Who does the last item lowers their flag and wakes them all. The bell of that is pending in it meanwhile, and in each that joins, from beginning to end: if the
+//! first dies, the kernel wakes one, and if that one dies, another. One that is woken looks for itself whether all is done, for it may be told of a moment
+//! before it began. If all is done it wakes the others, and if not, it raises the flag again, which others need who sleep and weren't woken.
+//!
+//! The searches of this are with those of the locks: `sync/model/queue.rs` and `joining.rs`.
 
 use super::control::Control;
 use super::error::Trouble;
@@ -135,37 +138,45 @@ fn look_again(is_blocked: impl Fn() -> bool) -> bool {
 impl Inner {
     /// Waits until every item is done; `false` after the deadline.
     pub(super) fn join(&self, deadline: Deadline) -> bool {
-        let control = self.control.body();
-        let joiners = &control.joiners;
-        let bell = self.done_bell();
-        loop {
+        let joiners = &self.control.body().joiners;
+        let me = me();
+        self.done_bell().pend(me);
+        let (mut has_slept, mut is_late) = (false, false);
+        let is_done = loop {
             let ticket = joiners.finished.load(SeqCst);
-            let seen = control.done_count.load(SeqCst) as u32;
+            let seen = self.control.body().done_count.load(SeqCst) as u32;
+            fault::step();
             joiners.flag.store(1, SeqCst);
-            if control.unfinished() == 0 {
-                return true;
+            if self.control.body().unfinished() == 0 {
+                break true;
             }
-            let me = me();
-            bell.pend(me);
-            let words = [
-                (bell.word(), bell.load_word()),
-                (futex::lower_half(&control.done_count), seen),
-                (&joiners.flag, 1),
-                (&joiners.finished, ticket),
-            ];
-            let woken = futex::wait_any(&words, 3, deadline);
-            fault::step();
-            let is_done = joiners.finished.load(SeqCst) != ticket || control.unfinished() == 0;
-            if is_done {
-                // In case that it was said to this one alone.
-                futex::add_and_wake(&joiners.finished, i32::MAX);
+            if is_late {
+                break false;
             }
             fault::step();
-            me.settle();
-            if is_done || woken == Woken::TimedOut {
-                return is_done;
-            }
+            is_late = self.sleep_until_done(ticket, seen, deadline) == Woken::TimedOut;
+            has_slept = true;
+            fault::step();
+        };
+        if is_done && has_slept {
+            // In case that this one alone was woken.
+            futex::add_and_wake(&joiners.finished, i32::MAX);
         }
+        fault::step();
+        me.settle();
+        is_done
+    }
+
+    fn sleep_until_done(&self, ticket: u32, seen: u32, deadline: Deadline) -> Woken {
+        let control = self.control.body();
+        let bell = self.done_bell();
+        let words = [
+            (bell.word(), bell.load_word()),
+            (futex::lower_half(&control.done_count), seen),
+            (&control.joiners.flag, 1),
+            (&control.joiners.finished, ticket),
+        ];
+        futex::wait_any(&words, 3, deadline)
     }
 
     /// One item more is done; `false` if all are already.

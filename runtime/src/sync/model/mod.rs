@@ -2,8 +2,9 @@
 //!
 //! # What is modelled
 //!
-//! Some processes, each with a program: a list of steps that are atomic, as the functions of `lock`, `gate`, `condvar`, `event`, `semaphore` and
-//! `barrier` have them, one access to shared memory or one call of the kernel a step. The transitions of a lock are those of
+//! Some processes, each with a program: a list of steps that are atomic, as the functions of `lock`, `gate`, `condvar`, `event`, `semaphore`,
+//! `barrier` and `rwlock` have them, and those by which one waits at a [queue](crate::queue), one access to shared memory or one call of the kernel a step.
+//! What only the holder of a lock reads and writes may be one step together. The transitions of a lock are those of
 //! [`word`](super::word), the same functions. Any process may do its next step at any time, and each may be killed before any step (of
 //! so many as a test allows). The search goes through all orders, with a hash of each state to know it again.
 //!
@@ -41,8 +42,11 @@ mod calls;
 mod condvar;
 mod event;
 mod gate;
+mod joining;
 mod lock;
 mod program;
+mod queue;
+mod rwlock;
 mod search;
 mod semaphore;
 mod world;
@@ -90,6 +94,12 @@ enum Flaw {
     /// A lock's word that is merely pending is in the place of the seats.
     MereBell,
 
+    // Bells, of the semaphore and of the queue.
+    /// Is queued on the bell after the others were compared.
+    BellLast,
+    /// The bell isn't pending when there is something new.
+    NoBell,
+
     // The semaphore.
     /// Doesn't say that it is going to sleep.
     SaysNothing,
@@ -97,14 +107,36 @@ enum Flaw {
     IgnoresSlots,
     /// Doesn't sleep on the total.
     IgnoresTotal,
-    /// Is queued on the bell after the total was compared.
-    BellLast,
-    /// The bell isn't pending when permits are added.
-    NoBell,
     /// Reads the total before what is held.
     TotalFirst,
     /// A permit is forgotten in silence.
     ForgetsInSilence,
+
+    // The lock of readers and a writer.
+    /// A reader leaves the entrance before it takes a share.
+    SharesOutside,
+    /// A reader doesn't count its share as used.
+    UsesInSilence,
+    /// A writer leaves the entrance before it writes.
+    LeavesOpen,
+    /// A writer doesn't say that it writes.
+    WritesUnmarked,
+    /// A writer says so before the readers have left.
+    MarksBeforeDraining,
+    /// A writer takes that back when it has left the entrance.
+    UnmarksLate,
+    /// Who finds a dead writer takes back that it writes, and then poisons.
+    UnmarksBeforePoison,
+    /// Who finds the entrance abandoned poisons, whoever that was.
+    PoisonsAlways,
+    /// Who waits for a share registers nowhere.
+    RegistersAtNone,
+    /// It registers at the first share alone.
+    RegistersAtOne,
+    /// It sleeps on the first share alone.
+    SleepsOnOne,
+    /// It is counted as waiting when it has a share.
+    StaysRegistered,
 
     // The barrier.
     /// Who comes doesn't look for marks.
@@ -119,4 +151,46 @@ enum Flaw {
     ClearsBackwards,
     /// Marks it as set, and counts that in another step.
     SetsInTwoSteps,
+
+    // The queue.
+    /// Who sleeps doesn't sleep on the count.
+    IgnoresCount,
+    /// Who sleeps doesn't sleep on the flag.
+    IgnoresFlag,
+    /// Who sleeps doesn't sleep on whether it is closed.
+    IgnoresClosing,
+    /// Reads the count that it sleeps on after it has looked.
+    CountsLate,
+    /// Doesn't raise the flag.
+    RaisesNothing,
+    /// Doesn't look once more before it sleeps.
+    SleepsBlind,
+    /// All sleep, and not one with the turnstile.
+    SleepsInCrowds,
+    /// Looks at the flag before the count has changed.
+    LooksBeforeChange,
+    /// Lowers the flag and wakes nobody.
+    LowersInSilence,
+    /// Only looks at the other side's count as it once was.
+    TrustsOldLooks,
+    /// Looks whether it is closed after it has seen that it is empty.
+    LooksForEndLast,
+    /// Closes without the lock of putters.
+    ClosesOutside,
+    /// Closes, and wakes all in another step.
+    ClosesInTwoSteps,
+
+    // Those who join a queue.
+    /// Goes on if it was told that all is done, and doesn't look.
+    TrustsWhatIsSaid,
+    /// Isn't pending any more when it looks again.
+    SettlesBetween,
+    /// Is never pending.
+    JoinsUnannounced,
+    /// Goes on when it was woken, and wakes no other.
+    PassesNothingOn,
+    /// Goes on without that if it finds that all is done when it looks again.
+    PassesNothingOnLater,
+    /// Lowers the flag when all were told.
+    LowersLate,
 }

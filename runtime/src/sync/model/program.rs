@@ -33,6 +33,8 @@ pub(super) enum Op {
     Local(Local),
     /// Chooses by local variables, in no time.
     Choose(Choice),
+    /// Finds out something that may be so at any time; the local variable is 1 then.
+    Perhaps(usize),
     /// Wakes one or all who sleep on a word: FUTEX_WAKE; with something done before, in the same step, FUTEX_WAKE_OP.
     Wake(Option<Act>, Place, Count),
     /// FUTEX_WAIT or futex_waitv; the local variable gets what came of it; whether there is a deadline.
@@ -105,6 +107,10 @@ impl Program {
 
     pub(super) fn go_to(&mut self, label: Label) {
         self.choose(move |_| Flow::To(label));
+    }
+
+    pub(super) fn perhaps(&mut self, name: &'static str, result: usize) {
+        self.push(name, Op::Perhaps(result));
     }
 
     pub(super) fn wake(&mut self, name: &'static str, place: Place, count: Count) {

@@ -49,6 +49,21 @@ impl System {
         }
     }
 
+    /// Begins the search when the next step of this process, as the first to run, is this one.
+    pub(super) fn begin_at(&mut self, me: usize, name: &str) {
+        while self.name_of_next(me) != Some(name) {
+            let mut next = Vec::new();
+            let gone_on = self.go_on(&self.start, me, &mut next);
+            assert!(gone_on.is_ok(), "{gone_on:?}");
+            self.start = next.pop().expect("it gets there").1;
+        }
+    }
+
+    fn name_of_next(&self, me: usize) -> Option<&'static str> {
+        let (name, _) = self.programs[me].op(self.start.processes[me].at)?;
+        Some(name)
+    }
+
     /// Fails if anything is found, and says how that came about.
     pub(super) fn holds(&self) {
         let at = std::time::Instant::now();
@@ -195,6 +210,14 @@ impl System {
                 let flow = act(&mut after, me);
                 program.follow(&mut after.processes[me], flow)?;
                 next.push((step, after));
+            }
+            Op::Perhaps(result) => {
+                let mut other = after.clone();
+                other.processes[me].locals[*result] = 1;
+                for mut world in [after, other] {
+                    program.follow(&mut world.processes[me], Flow::Next)?;
+                    next.push((step, world));
+                }
             }
             Op::Wake(before, place, count) => {
                 let flow = before
