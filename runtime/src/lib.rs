@@ -132,6 +132,8 @@ mod ending;
 mod error;
 mod fault;
 mod lifelines;
+#[cfg(test)]
+mod model;
 mod pool;
 mod process;
 mod queue;

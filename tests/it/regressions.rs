@@ -107,3 +107,11 @@ fn kill_yes(pid: u32) {
         let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
     }
 }
+
+#[test]
+fn sending_to_one_that_was_killed_is_an_error_also_where_sigpipe_is_not_ignored() {
+    let _watchdog = watchdog();
+    let output = run(subject("sigpipe"));
+    assert!(output.status.success(), "{output:#?}");
+    assert_eq!(output.lines(), ["closed: true"], "{output:#?}");
+}

@@ -73,6 +73,7 @@ fn main() -> Whole {
         Some("pool-catches-interrupt") => pools::catches_interrupt(),
         Some("no-room-for-a-pidfd") => regressions::no_room_for_a_pidfd(),
         Some("no-close-range") => regressions::no_close_range(),
+        Some("sigpipe") => regressions::sigpipe(),
         Some("faulty-child") => faults::faulty_child(),
         Some("faulty-parent") => faults::faulty_parent(),
         other => Err(format!("no subject {other:?}").into()),

@@ -4,7 +4,7 @@ use crate::{Whole, square};
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::wait::{WaitPidFlag, waitpid};
-use offspring::{spawn, subprocess};
+use offspring::{Receiver, SendErrorKind, channel, spawn, subprocess};
 use std::fs::File;
 
 pub(crate) fn no_room_for_a_pidfd() -> Whole {
@@ -121,4 +121,28 @@ fn refuse_close_range() -> nix::Result<()> {
         libc::prctl(libc::PR_SET_SECCOMP, mode, &raw const program)
     };
     Errno::result(result).map(drop)
+}
+
+#[subprocess]
+fn receive_all(mut numbers: Receiver<u32>) {
+    numbers.iter().map(Result::unwrap).for_each(drop);
+}
+
+/// As programs do that are to end when nobody reads their output any more.
+#[allow(unsafe_code)]
+pub(crate) fn sigpipe() -> Whole {
+    use nix::sys::signal::{SigHandler, Signal, signal};
+    // SAFETY: no handler is installed.
+    unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) }?;
+    let (mut sender, receiver) = channel()?;
+    let child = spawn!(receive_all, receiver)?;
+    sender.send(1)?;
+    // It has received that, and sleeps.
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    child.kill()?;
+    child.wait()?;
+    let error = (0..).find_map(|number| sender.send(number).err());
+    let is_closed = error.is_some_and(|error| error.kind() == SendErrorKind::Closed);
+    println!("closed: {is_closed}");
+    Ok(())
 }

@@ -278,6 +278,11 @@ impl std::error::Error for RecvError {
 impl From<RecvError> for Error {
     fn from(error: RecvError) -> Self {
         let kind = match error.kind {
+            RecvErrorKind::System => match error.source {
+                Some(source) => return Self::system("the channel can't receive", source),
+                None => io::ErrorKind::Other,
+            },
+            RecvErrorKind::Moved => io::ErrorKind::InvalidInput,
             RecvErrorKind::Closed | RecvErrorKind::Truncated => io::ErrorKind::UnexpectedEof,
             RecvErrorKind::Empty => io::ErrorKind::TimedOut,
             _ => io::ErrorKind::InvalidData,

@@ -11,13 +11,16 @@
 //! length of the body | number of bulk runs | number of descriptors | name of the bundle | for each run: length, and what it is made of
 //! ```
 //!
-//! and behind it the runs one after another. Descriptors come through the socket, bundled, each bundle with its name: those of
-//! a message that wasn't sent after all are recognized by theirs.
+//! and behind it the runs one after another. Descriptors come through the socket in one bundle, whose name is the position of the message.
+//! They go when there is room for the message's first chunk.
 //!
 //! If a writer's time is up in the midst of a long message, it says so by a chunk that *cancels* the message, before it
-//! sends another one.
+//! sends another one; the reader then closes its descriptors.
 
 use super::ring::SIZE;
+
+/// How long a preamble without runs is; each run takes two words more.
+pub(super) const PREAMBLE: usize = 4 * 8;
 
 /// The most payload that a chunk has.
 pub(super) const CHUNK: usize = SIZE / 8 - 8;

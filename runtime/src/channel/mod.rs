@@ -21,11 +21,19 @@
 //! the position or the other sees that it sleeps. A byte too many, from a sleep that was not slept after all, is one look
 //! too many.
 //!
+//! The reader tells its position after every eighth of the ring, so that the writer, of which a chunk takes no more than an
+//! eighth, always has room when all was read. Where an end is, and whether a message was begun there that won't be finished, moves along
+//! with it; whether it sleeps stays in the memory. A reader that has moved doesn't know what the writer was told last, and tells the next time that it reads.
+//!
+//! This is searched exhaustively in `model`.
+//!
 //! Before it sleeps, a side looks again and again (see [spin]), as long as that has been worth it.
 
 mod duplex;
 mod error;
 mod frame;
+#[cfg(test)]
+mod model;
 mod reader;
 mod receiver;
 mod ring;
@@ -54,6 +62,9 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use writer::Writer;
+
+/// Nobody sends so much.
+const MAX_POSITION: u64 = 1 << 62;
 
 const MOVED_ALREADY: &str = "this end of a channel has been moved already";
 
@@ -104,6 +115,7 @@ fn connect() -> io::Result<(Writer, Reader)> {
         pulse: Arc::new(pulse),
         socket: Arc::new(socket),
         position: 0,
+        is_halfway: false,
     };
     Ok((
         Writer::new(parts(ring, beat, ours)),
@@ -119,16 +131,18 @@ struct Parts {
     socket: Arc<OwnedFd>,
     /// How far it has come.
     position: u64,
+    /// Of a writing end: whether the last message was begun and not finished.
+    is_halfway: bool,
 }
 
 /// An end that comes from another process.
 fn receive_end<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Parts, D::Error> {
-    let end = <(Descriptor, Descriptor, Descriptor, u64, ())>::deserialize(deserializer)?;
-    let (memory, pulse, socket, position, ()) = end;
+    let end = <(Descriptor, Descriptor, Descriptor, u64, bool, ())>::deserialize(deserializer)?;
+    let (memory, pulse, socket, position, is_halfway, ()) = end;
     let ring = Ring::open(memory.into_fd()).map_err(|error| {
         serde::de::Error::custom(format_args!("a channel can't be mapped: {error}"))
     })?;
-    if !position.is_multiple_of(8) {
+    if !position.is_multiple_of(8) || position > MAX_POSITION {
         return Err(serde::de::Error::custom(
             "a channel at an impossible position",
         ));
@@ -138,5 +152,6 @@ fn receive_end<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Parts, D::E
         pulse: Arc::new(pulse.into_fd()),
         socket: Arc::new(socket.into_fd()),
         position,
+        is_halfway,
     })
 }

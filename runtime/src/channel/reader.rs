@@ -1,23 +1,25 @@
 //! The reading end, without types.
 
 use super::Parts;
-use super::frame::{CHUNK, Head};
+use super::frame::{CHUNK, Head, PREAMBLE};
 use super::ring::{Ring, SIZE};
 use super::spin::Spin;
 use crate::sys::socket::{self, Rights};
 use crate::sys::wait::{Deadline, poll};
+use crate::wire::Buffer;
 use crate::wire::message::{Arrival, Beside, Element};
-use crate::wire::{Buffer, Received};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags};
 use std::io::{self, IoSlice};
 use std::mem;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
-/// After how much is read the writer is told.
+/// After how much is read the writer is told. What it isn't told leaves it room for any chunk, so that nothing must be told
+/// before a sleep.
 const TELL_AFTER: u64 = SIZE as u64 / 8;
+const _: () = assert!(TELL_AFTER as usize + CHUNK + 8 <= SIZE);
 
 /// What no message has more of.
 const MOST_BYTES: u64 = 1 << 36;
@@ -46,12 +48,14 @@ pub(super) struct Reader {
     pub(super) pulse: Arc<OwnedFd>,
     pub(super) socket: Arc<OwnedFd>,
     pub(super) read: u64,
-    /// What of that the writer knows.
+    /// What of that the writer knows, at least.
     told: u64,
     written: u64,
     spin: Spin,
     /// A message of which some chunks have come.
     pub(super) partial: Option<Partial>,
+    /// Whose end it is; a fork(2) of this process only has a copy.
+    pub(super) process: u32,
 }
 
 impl Reader {
@@ -62,30 +66,33 @@ impl Reader {
             pulse: parts.pulse,
             socket: parts.socket,
             read,
-            told: read,
+            // Where it was told something else last isn't known here.
+            told: 0,
             written: read,
             spin: Spin::new(),
             partial: None,
+            process: std::process::id(),
         }
     }
 
-    /// Receives an encoded value; `body` is reused.
+    /// Receives an encoded value, in place of what is in `body`.
     pub(super) fn receive(
         &mut self,
-        mut body: Vec<u8>,
+        body: &mut Vec<u8>,
         deadline: Deadline,
-    ) -> Result<Received, Missed> {
+    ) -> Result<Beside, Missed> {
         let head = self.next_message(deadline)?;
         if head.has(Head::BYTES) {
             return Err(Missed::OtherKind);
         }
         if self.partial.is_none() && head.has(Head::LAST) && !head.has(Head::RICH) {
-            self.load(head, &mut body);
+            self.load(head, body);
             self.consume(head)?;
-            let beside = Beside::default();
-            return Ok(Received { body, beside });
+            return Ok(Beside::default());
         }
-        self.assemble(head, deadline)?.into_value(self)
+        let (whole, beside) = self.assemble(head, deadline)?.into_value(self)?;
+        *body = whole;
+        Ok(beside)
     }
 
     pub(super) fn receive_bytes(&mut self, deadline: Deadline) -> Result<Vec<u8>, Missed> {
@@ -145,12 +152,20 @@ impl Reader {
     /// The head of the first chunk of a message that isn't cancelled, or of the next one of a message that was begun.
     fn next_message(&mut self, deadline: Deadline) -> Result<Head, Missed> {
         loop {
-            let head = self.next_chunk(deadline)?;
+            let head = match self.next_chunk(deadline) {
+                Err(Missed::Truncated) => {
+                    self.partial = None;
+                    return Err(Missed::Truncated);
+                }
+                other => other?,
+            };
             if !head.has(Head::CANCEL) {
                 return Ok(head);
             }
-            self.partial = None;
             self.consume(head)?;
+            if let Some((name, count)) = self.partial.take().and_then(|partial| partial.fds()) {
+                drop(self.bundle(name, count)?);
+            }
         }
     }
 
@@ -158,7 +173,11 @@ impl Reader {
     fn assemble(&mut self, mut head: Head, deadline: Deadline) -> Result<Partial, Missed> {
         loop {
             let mut partial = self.partial.take().unwrap_or_else(|| Partial::new(head));
-            partial.take(&self.ring, self.read + 8, head)?;
+            if let Err(error) = partial.take(&self.ring, self.read + 8, head) {
+                // What comes next would be taken for its continuation, or for a message.
+                self.partial = Some(Partial::broken());
+                return Err(error);
+            }
             self.consume(head)?;
             if head.has(Head::LAST) {
                 return Ok(partial);
@@ -205,9 +224,6 @@ impl Reader {
 
     /// Tells the writer how far this side is.
     fn tell(&mut self) -> Result<(), Missed> {
-        if self.told == self.read {
-            return Ok(());
-        }
         self.told = self.read;
         self.ring.read().swap(self.read, SeqCst);
         let sleeps = &self.ring.rare().writer_sleeps;
@@ -231,7 +247,7 @@ impl Reader {
 
     /// Looks how far the writer is; whether there is something.
     fn refresh(&mut self) -> Result<bool, Missed> {
-        let written = self.ring.written().load(Acquire);
+        let written = self.ring.written().load(SeqCst);
         let is_possible = written >= self.written && written - self.read <= SIZE as u64;
         if !is_possible || !written.is_multiple_of(8) {
             return Err(Missed::Damaged("a position that can't be"));
@@ -244,7 +260,6 @@ impl Reader {
         if self.refresh()? {
             return Ok(());
         }
-        self.tell()?;
         let (ring, seen) = (&self.ring, self.written);
         let is_due = deadline.has_passed();
         if !is_due && self.spin.until(|| ring.written().load(Relaxed) != seen) {
@@ -252,8 +267,11 @@ impl Reader {
             return Ok(());
         }
         loop {
-            self.ring.rare().reader_sleeps.store(1, SeqCst);
+            let sleeps = &self.ring.rare().reader_sleeps;
+            sleeps.store(1, SeqCst);
             if self.ring.written().load(SeqCst) != self.written {
+                // Spares the writer a wake-up that nobody needs.
+                sleeps.store(0, Relaxed);
                 self.refresh()?;
                 return Ok(());
             }
@@ -282,13 +300,18 @@ impl Reader {
         match nix::unistd::read(&self.pulse, &mut bytes) {
             Ok(count) => Ok(count == 0),
             Err(Errno::EINTR) => Ok(false),
+            // Who else waits for this descriptor has made it so.
+            Err(Errno::EAGAIN) => {
+                let mut polled = [PollFd::new(self.pulse.as_fd(), PollFlags::POLLIN)];
+                poll(&mut polled, deadline).map_err(Missed::System)?;
+                Ok(false)
+            }
             Err(error) => Err(Missed::System(error.into())),
         }
     }
 
     /// Makes the [pulse](Self::pulse) beat when something comes; whether there is something already.
     pub(super) fn arm(&mut self) -> Result<bool, Missed> {
-        self.tell()?;
         if self.written != self.read || self.refresh()? {
             return Ok(true);
         }
@@ -351,15 +374,13 @@ fn length(word: u64) -> Result<usize, Missed> {
 /// A message as far as it has come.
 pub(super) struct Partial {
     flags: u64,
-    /// Of a rich message the preamble.
+    /// Of a rich message the preamble, of bytes their number.
     words: Vec<u8>,
     body: Vec<u8>,
     runs: Vec<Buffer>,
     /// The run that is being filled.
     open: Option<(Buffer, usize)>,
 }
-
-const FIXED: usize = 32;
 
 impl Partial {
     fn new(head: Head) -> Self {
@@ -372,17 +393,30 @@ impl Partial {
         }
     }
 
+    /// One that no chunk continues.
+    fn broken() -> Self {
+        Self {
+            flags: u64::MAX,
+            ..Self::new(Head(0))
+        }
+    }
+
+    /// The name of the bundle that belongs to it, and how many descriptors that has.
+    fn fds(&self) -> Option<(u64, usize)> {
+        let count = self
+            .word(2)
+            .filter(|count| *count <= socket::MAX_FDS as u64)?;
+        Some((self.word(3)?, count as usize))
+    }
+
     fn word(&self, index: usize) -> Option<u64> {
         let bytes = self.words.get(index * 8..)?.first_chunk()?;
         Some(u64::from_ne_bytes(*bytes))
     }
 
     fn bytes_expected(&self) -> Result<usize, Missed> {
-        let word = self
-            .body
-            .first_chunk()
-            .map(|word| u64::from_ne_bytes(*word));
-        word.ok_or(Missed::Damaged("bytes without a length"))
+        self.word(0)
+            .ok_or(Missed::Damaged("bytes without a length"))
             .and_then(length)
     }
 
@@ -402,25 +436,15 @@ impl Partial {
 
     /// Takes some of what comes next; how much.
     fn take_part(&mut self, ring: &Ring, from: u64, left: usize) -> Result<usize, Missed> {
+        let missing = self.words_missing()?;
+        if missing > 0 {
+            let count = left.min(missing);
+            append(ring, from, &mut self.words, count)?;
+            return Ok(count);
+        }
         if self.flags & Head::RICH == 0 {
             append(ring, from, &mut self.body, left)?;
             return Ok(left);
-        }
-        let table = match self.word(1) {
-            None => FIXED,
-            Some(runs) if runs <= MOST_RUNS => FIXED + 16 * runs as usize,
-            Some(_) => return Err(Missed::Damaged("too many runs")),
-        };
-        if self.words.len() < table {
-            // The number of runs decides how long it is.
-            let end = if self.words.len() < FIXED {
-                FIXED
-            } else {
-                table
-            };
-            let count = left.min(end - self.words.len());
-            append(ring, from, &mut self.words, count)?;
-            return Ok(count);
         }
         let body = length(self.word(0).unwrap_or_default())?;
         if self.body.len() < body {
@@ -429,6 +453,21 @@ impl Partial {
             return Ok(count);
         }
         self.take_run(ring, from, left)
+    }
+
+    /// How many bytes of the words are to come next.
+    fn words_missing(&self) -> Result<usize, Missed> {
+        let end = match self.flags {
+            0 => 0,
+            Head::BYTES => 8,
+            _ if self.words.len() < PREAMBLE => PREAMBLE,
+            // The number of runs decides how long it is.
+            _ => match self.word(1) {
+                Some(runs) if runs <= MOST_RUNS => PREAMBLE + 16 * runs as usize,
+                _ => return Err(Missed::Damaged("too many runs")),
+            },
+        };
+        Ok(end - self.words.len())
     }
 
     fn take_run(&mut self, ring: &Ring, from: u64, left: usize) -> Result<usize, Missed> {
@@ -452,7 +491,7 @@ impl Partial {
     }
 
     fn next_run(&self) -> Result<(Buffer, usize), Missed> {
-        let index = FIXED / 8 + 2 * self.runs.len();
+        let index = PREAMBLE / 8 + 2 * self.runs.len();
         let (Some(len), Some(element)) = (self.word(index), self.word(index + 1)) else {
             return Err(Missed::Damaged("more than was announced"));
         };
@@ -469,32 +508,27 @@ impl Partial {
         Ok((buffer, len))
     }
 
-    fn into_bytes(mut self) -> Result<Vec<u8>, Missed> {
-        let expected = self.bytes_expected()?;
-        if self.body.len() - 8 != expected {
+    fn into_bytes(self) -> Result<Vec<u8>, Missed> {
+        if self.body.len() != self.bytes_expected()? {
             return Err(Missed::Damaged("bytes of another length"));
         }
-        self.body.drain(..8);
         Ok(self.body)
     }
 
-    fn into_value(self, reader: &Reader) -> Result<Received, Missed> {
+    fn into_value(self, reader: &Reader) -> Result<(Vec<u8>, Beside), Missed> {
         let mut fds = Vec::new();
         if self.flags & Head::RICH != 0 {
             let word = |index| self.word(index).unwrap_or(u64::MAX);
             let is_whole = self.body.len() as u64 == word(0)
                 && self.runs.len() as u64 == word(1)
                 && self.open.is_none();
-            if !is_whole || word(2) > socket::MAX_FDS as u64 {
+            let (true, Some((name, count))) = (is_whole, self.fds()) else {
                 return Err(Missed::Damaged("less than was announced"));
-            }
-            fds = reader.bundle(word(3), word(2) as usize)?;
+            };
+            fds = reader.bundle(name, count)?;
         }
         let bulk = self.runs.into_iter().map(Some).collect();
-        Ok(Received {
-            body: self.body,
-            beside: Beside { bulk, fds },
-        })
+        Ok((self.body, Beside { bulk, fds }))
     }
 }
 

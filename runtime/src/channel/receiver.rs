@@ -22,7 +22,7 @@ use std::time::Duration;
 /// There is one, which can go to another process as an argument, or in a message of another channel. Dropping it, or the end
 /// of its process, closes the channel: then sending is an error.
 ///
-/// It can be waited for with others by [its descriptor](Self::as_fd).
+/// It can be waited for with others by [`wait`](crate::wait()) or [its descriptor](Self::as_fd), on one thread at a time.
 pub struct Receiver<T> {
     slot: Arc<Slot<Reader>>,
     /// What [`AsFd`] lends.
@@ -167,20 +167,25 @@ impl<T: Serialize + DeserializeOwned + 'static> Receiver<T> {
         self.watched.insert(watched).wake_when_readable(waker)
     }
 
-    /// Values, until the channel is closed.
+    /// Values, until the channel is closed. An error is the last item, too, unless it is that a message is no `T`.
     pub fn iter(&mut self) -> impl Iterator<Item = Result<T, RecvError>> {
-        std::iter::from_fn(|| match self.recv() {
-            Err(error) if error.kind() == RecvErrorKind::Closed => None,
-            received => Some(received),
+        let mut is_over = false;
+        std::iter::from_fn(move || {
+            if is_over {
+                return None;
+            }
+            let received = self.recv();
+            let error = received.as_ref().err().map(RecvError::kind);
+            is_over = error.is_some_and(|kind| kind != RecvErrorKind::Decode);
+            (error != Some(RecvErrorKind::Closed)).then_some(received)
         })
     }
 
     fn recv_until(&mut self, deadline: Deadline) -> Result<T, RecvError> {
-        let body = std::mem::take(&mut self.body);
-        let mut received = self.with(|reader| reader.receive(body, deadline))?;
-        let value = T::decode(&received.body, &mut received.beside);
-        self.body = received.body;
-        value.map_err(|error| RecvError::decode(&error))
+        let body = &mut self.body;
+        let received = Slot::with_mut(&mut self.slot, |reader| reader.receive(body, deadline));
+        let mut beside = received.ok_or_else(RecvError::moved)??;
+        T::decode(body, &mut beside).map_err(|error| RecvError::decode(&error))
     }
 }
 
@@ -209,7 +214,7 @@ impl<T> Serialize for Receiver<T> {
         };
         let moving = Move::new(self.slot.clone());
         let [memory, pulse, socket] = fds.each_ref().map(Descriptor::lend);
-        (memory, pulse, socket, read, moving).serialize(serializer)
+        (memory, pulse, socket, read, false, moving).serialize(serializer)
     }
 }
 

@@ -60,7 +60,7 @@ impl<T> Sender<T> {
     }
 
     fn send_bytes_until(&mut self, bytes: &[u8], deadline: Deadline) -> Result<()> {
-        let sent = self.slot.with(|writer| writer.send_bytes(bytes, deadline));
+        let sent = Slot::with_mut(&mut self.slot, |writer| writer.send_bytes(bytes, deadline));
         match sent {
             Some(Ok(())) => Ok(()),
             Some(Err(refused)) => Err(SendFailure::from(refused).into()),
@@ -126,14 +126,16 @@ impl<T: Serialize + DeserializeOwned + 'static> Sender<T> {
         message.body.clear();
         let sent = match value.encode(&mut message) {
             Err(error) => Err(SendFailure::encode(&error)),
-            Ok(()) => match self.slot.with(|writer| writer.send(&mut message, deadline)) {
-                None => Err(SendFailure::moved()),
-                Some(Err(refused)) => Err(refused.into()),
-                Some(Ok(())) => {
-                    message.sent();
-                    Ok(())
+            Ok(()) => {
+                match Slot::with_mut(&mut self.slot, |writer| writer.send(&mut message, deadline)) {
+                    None => Err(SendFailure::moved()),
+                    Some(Err(refused)) => Err(refused.into()),
+                    Some(Ok(())) => {
+                        message.sent();
+                        Ok(())
+                    }
                 }
-            },
+            }
         };
         self.body = std::mem::take(&mut message.body);
         sent
@@ -145,14 +147,14 @@ impl<T> Serialize for Sender<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let given = self.slot.give(|writer| {
             let fds = [&writer.ring.fd, &writer.pulse, &writer.socket].map(Arc::clone);
-            (fds, writer.written)
+            (fds, writer.written, writer.is_halfway)
         });
-        let Some((fds, written)) = given else {
+        let Some((fds, written, is_halfway)) = given else {
             return Err(serde::ser::Error::custom(super::MOVED_ALREADY));
         };
         let moving = Move::new(self.slot.clone());
         let [memory, pulse, socket] = fds.each_ref().map(Descriptor::lend);
-        (memory, pulse, socket, written, moving).serialize(serializer)
+        (memory, pulse, socket, written, is_halfway, moving).serialize(serializer)
     }
 }
 

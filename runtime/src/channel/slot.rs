@@ -16,7 +16,9 @@ impl End for Writer {}
 
 impl End for Reader {
     fn leave(&mut self) {
-        self.ring.rare().reader_left.store(1, SeqCst);
+        if self.process == std::process::id() {
+            self.ring.rare().reader_left.store(1, SeqCst);
+        }
     }
 }
 
@@ -41,6 +43,17 @@ impl<E: End> Slot<E> {
     /// Does something with it, unless it is somewhere else.
     pub(super) fn with<R>(&self, what: impl FnOnce(&mut E) -> R) -> Option<R> {
         match &mut *self.lock() {
+            State::Here(end) => Some(what(end)),
+            State::Given(_) | State::Gone => None,
+        }
+    }
+
+    /// The same; without the lock, if no message has it.
+    pub(super) fn with_mut<R>(slot: &mut Arc<Self>, what: impl FnOnce(&mut E) -> R) -> Option<R> {
+        let Some(Self(state)) = Arc::get_mut(slot) else {
+            return slot.with(what);
+        };
+        match state.get_mut().unwrap_or_else(PoisonError::into_inner) {
             State::Here(end) => Some(what(end)),
             State::Given(_) | State::Gone => None,
         }

@@ -1,5 +1,7 @@
 //! Both ends in one process; `tests/it/channel.rs` has them in several.
 
+mod mishaps;
+
 use super::*;
 use std::thread;
 use std::time::Duration;

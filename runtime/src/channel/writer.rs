@@ -1,9 +1,10 @@
 //! The writing end, without types.
 
 use super::Parts;
-use super::frame::{CHUNK, Head};
+use super::frame::{CHUNK, Head, PREAMBLE};
 use super::ring::{Ring, SIZE};
 use super::spin::Spin;
+use crate::sys::sigpipe;
 use crate::sys::socket::{self, MAX_FDS};
 use crate::sys::wait::{Deadline, poll};
 use crate::wire::Message;
@@ -12,10 +13,10 @@ use nix::poll::{PollFd, PollFlags};
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
-/// After how many bytes without a sleep one looks whether the reader still lives.
-const LOOK_AFTER: u64 = 4096;
+/// After how many bytes one looks whether the reader still lives. A look is a system call; without any, a death would be found when the ring is full.
+const LOOK_AFTER: u64 = SIZE as u64 / 16;
 
 /// Why nothing could be sent.
 #[derive(Debug)]
@@ -46,11 +47,11 @@ pub(super) struct Writer {
     pub(super) written: u64,
     read: u64,
     looked: u64,
-    /// How many messages had descriptors or runs: the name of the last one's bundle.
-    bundles: u64,
     /// Whether part of a message has been written that won't be finished.
-    is_halfway: bool,
+    pub(super) is_halfway: bool,
     spin: Spin,
+    /// A pipe whose reader is gone is an error and no signal; so it was when this end came here.
+    ignores_sigpipe: bool,
 }
 
 impl Writer {
@@ -63,9 +64,9 @@ impl Writer {
             written,
             read: written.saturating_sub(SIZE as u64),
             looked: written,
-            bundles: written,
-            is_halfway: false,
+            is_halfway: parts.is_halfway,
             spin: Spin::new(),
+            ignores_sigpipe: sigpipe::is_ignored(),
         }
     }
 
@@ -81,23 +82,26 @@ impl Writer {
         if is_plain && message.body.len() <= CHUNK {
             return self.send_plain(&mut message.body, deadline);
         }
-        let mut preamble: Vec<u8> = Vec::new();
-        let mut flags = 0;
-        if !is_plain {
-            flags = Head::RICH;
-            self.bundles += 1;
-            let lengths = [message.body.len(), message.bulk.len(), message.fds.len()];
-            let mut words = lengths.map(|length| length as u64).to_vec();
-            words.push(self.bundles);
-            for run in &message.bulk {
-                words.extend([run.bytes().len() as u64, run.element() as u64]);
-            }
-            preamble = words.into_iter().flat_map(u64::to_ne_bytes).collect();
+        if is_plain {
+            return self.send_parts([&message.body[..]].into_iter(), 0, deadline);
         }
-        self.send_fds(&message.fds, deadline)?;
-        let parts = [&preamble[..], &message.body];
+        // Before the descriptors go: while there is no room, nothing does.
         let runs = message.bulk.iter().map(|run| run.bytes());
-        self.send_parts(parts.into_iter().chain(runs), flags, deadline)
+        let bulk: usize = runs.clone().map(<[u8]>::len).sum();
+        let preamble = PREAMBLE + 16 * message.bulk.len();
+        let len = preamble + message.body.len() + bulk;
+        self.make_room(Head::new(len.min(CHUNK), 0).extent(), deadline)?;
+        let name = self.written;
+        let lengths = [message.body.len(), message.bulk.len(), message.fds.len()];
+        let mut words = lengths.map(|length| length as u64).to_vec();
+        words.push(name);
+        for run in &message.bulk {
+            words.extend([run.bytes().len() as u64, run.element() as u64]);
+        }
+        let preamble: Vec<u8> = words.into_iter().flat_map(u64::to_ne_bytes).collect();
+        self.send_fds(name, &message.fds, deadline)?;
+        let parts = [&preamble[..], &message.body];
+        self.send_parts(parts.into_iter().chain(runs), Head::RICH, deadline)
     }
 
     pub(super) fn send_bytes(&mut self, bytes: &[u8], deadline: Deadline) -> Result<(), Refused> {
@@ -110,7 +114,9 @@ impl Writer {
         let head = Head::new(body.len(), Head::LAST);
         self.make_room(head.extent(), deadline)?;
         self.look()?;
-        body.resize(body.len().next_multiple_of(8), 0);
+        let padded = body.len().next_multiple_of(8);
+        body.extend_from_slice(&[0; 8]);
+        body.truncate(padded);
         self.ring.store_words(self.written, &head.0.to_ne_bytes());
         self.ring.store_words(self.written + 8, body);
         self.publish(head.extent())
@@ -131,7 +137,8 @@ impl Writer {
             let last = if len == left { Head::LAST } else { 0 };
             let head = Head::new(len, flags | last);
             if let Err(error) = self.make_room(head.extent(), deadline) {
-                self.is_halfway = !is_first;
+                // The one before may be it, too.
+                self.is_halfway |= !is_first;
                 return Err(error);
             }
             if is_first {
@@ -160,8 +167,8 @@ impl Writer {
     }
 
     /// Descriptors go first, so that they are there when the message is read.
-    fn send_fds(&mut self, fds: &[Arc<OwnedFd>], deadline: Deadline) -> Result<(), Refused> {
-        let name = self.bundles.to_ne_bytes();
+    fn send_fds(&self, name: u64, fds: &[Arc<OwnedFd>], deadline: Deadline) -> Result<(), Refused> {
+        let name = name.to_ne_bytes();
         for bundle in fds.chunks(MAX_FDS) {
             loop {
                 let part = [IoSlice::new(&name)];
@@ -194,7 +201,12 @@ impl Writer {
     }
 
     fn wake(&self) -> Result<(), Refused> {
-        match nix::unistd::write(&self.pulse, &[0]) {
+        let write = || nix::unistd::write(&self.pulse, &[0]);
+        let written = match self.ignores_sigpipe {
+            true => write(),
+            false => sigpipe::without(write),
+        };
+        match written {
             Ok(_) | Err(Errno::EAGAIN) => Ok(()),
             Err(Errno::EPIPE) => Err(Refused::Closed),
             Err(error) => Err(Refused::System(error.into())),
@@ -230,7 +242,7 @@ impl Writer {
     }
 
     fn refresh(&mut self) -> Result<(), Refused> {
-        let read = self.ring.read().load(Acquire);
+        let read = self.ring.read().load(SeqCst);
         let is_possible =
             read >= self.read && read <= self.written && self.written - read <= SIZE as u64;
         if !is_possible {

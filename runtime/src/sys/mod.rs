@@ -16,6 +16,7 @@ pub(crate) mod memory;
 pub(crate) mod pidfd;
 pub(crate) mod process_tree;
 pub(crate) mod robust;
+pub(crate) mod sigpipe;
 pub(crate) mod socket;
 pub(crate) mod thread;
 pub(crate) mod timer;

@@ -12,6 +12,7 @@ use super::gate::{self, Gate, REASON, TICKET};
 use super::program::{Count, Flow, Label, Map, Program};
 use super::search::{FOR_EVER, System};
 use super::world::{Phase, Place, World};
+use crate::model::Model as _;
 use Patience::{ForEver, SomeTime};
 use Role::{AbortsAndResets, Waits};
 

@@ -14,6 +14,7 @@ use super::gate::{self, DEATH, Gate, LATE, REASON, SEAT, TICKET};
 use super::program::{Count, Flow, Map, Program};
 use super::search::System;
 use super::world::{Phase, Place, World};
+use crate::model::Model as _;
 
 /// Local variable: whether it has waited, and not since looked for an item.
 const SERVED: usize = 3;

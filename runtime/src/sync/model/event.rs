@@ -8,6 +8,7 @@ use super::calls::WOKEN;
 use super::program::{Count, Flow, Map, Program};
 use super::search::System;
 use super::world::{Phase, Place, World};
+use crate::model::Model as _;
 
 /// Local variables: how often it was set when a waiter looked first, and when another did.
 const BEFORE: usize = 2;

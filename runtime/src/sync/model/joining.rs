@@ -10,6 +10,7 @@ use super::calls::{Latch, Patience, WOKEN, pend, settle};
 use super::program::{Count, Flow, Map, Program};
 use super::search::System;
 use super::world::{Phase, Place, TIMED_OUT, World};
+use crate::model::Model as _;
 use Patience::{ForEver, SomeTime};
 use Role::{Does, Joins, PutsAndDoes};
 

@@ -9,6 +9,7 @@ use super::calls::{self, Latch, NOT, Patience, TAKEN};
 use super::program::{Flow, Map, Program};
 use super::search::System;
 use super::world::{Phase, World};
+use crate::model::Model as _;
 use Patience::{ForEver, SomeTime};
 
 fn user(latch: Latch, patience: Patience) -> Program {

@@ -11,6 +11,7 @@ use super::calls::{self, Latch, NOT, Patience, TAKEN, WOKEN, pend, settle, unloc
 use super::program::{Count, Flow, Label, Map, Program};
 use super::search::{FOR_EVER, System};
 use super::world::{Phase, Place, Process, TIMED_OUT, World};
+use crate::model::Model as _;
 use Patience::{ForEver, SomeTime};
 use Role::{Closes, Gets, Puts};
 

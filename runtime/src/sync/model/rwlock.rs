@@ -11,6 +11,7 @@ use super::calls::{self, ABANDONED, Latch, NOT, Patience, TAKEN, WOKEN, change, 
 use super::program::{Flow, Label, Map, Program};
 use super::search::System;
 use super::world::{Phase, Place, Process, TIMED_OUT, World};
+use crate::model::Model as _;
 use crate::sync::word::State;
 use Patience::{ForEver, SomeTime};
 use Role::{Keeps, Reads, Writes};

@@ -2,17 +2,12 @@
 
 use super::program::{Count, Flow, Op, Program};
 use super::world::{Phase, TIMED_OUT, Waited, World};
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+pub(super) use crate::model::FOR_EVER;
+use crate::model::{Found, Model, Step};
 use std::fmt::Write as _;
-use std::hash::{BuildHasherDefault, Hasher};
 
 type Check = Box<dyn Fn(&World) -> Result<(), &'static str>>;
 type Note = Box<dyn Fn(&mut World, usize)>;
-type Seen<T> = HashMap<u64, T, BuildHasherDefault<Same>>;
-
-/// What is said of a run that doesn't end.
-pub(super) const FOR_EVER: &str = "this can go on for ever";
 
 /// Some processes, each with its program. All may be killed.
 pub(super) struct System {
@@ -22,17 +17,6 @@ pub(super) struct System {
     pub(super) end: Check,
     /// What is noted of a death for that.
     pub(super) note: Note,
-}
-
-/// Which process does what.
-#[derive(Clone, Copy)]
-struct Step(usize, &'static str);
-
-const BEGIN: Step = Step(0, "begins");
-
-struct Frame {
-    key: u64,
-    next: Vec<(Step, World)>,
 }
 
 impl System {
@@ -62,94 +46,6 @@ impl System {
     fn name_of_next(&self, me: usize) -> Option<&'static str> {
         let (name, _) = self.programs[me].op(self.start.processes[me].at)?;
         Some(name)
-    }
-
-    /// Fails if anything is found, and says how that came about.
-    pub(super) fn holds(&self) {
-        let at = std::time::Instant::now();
-        match self.explore() {
-            Ok(states) => println!("{states} states {:?}", at.elapsed()),
-            Err(what) => panic!("{what}\n{}", self.shortest()),
-        }
-    }
-
-    /// Fails if nothing is found, or another thing.
-    pub(super) fn fails(&self, what: &str) {
-        match self.explore() {
-            Ok(states) => panic!("nothing was found in {states} states, instead of: {what}"),
-            Err(found) => assert_eq!(found, what, "{}", self.shortest()),
-        }
-    }
-
-    /// Goes through all states, deepest first, which finds runs without an end; returns how many states there are.
-    fn explore(&self) -> Result<usize, &'static str> {
-        // Whether a state is on the way from the start to where the search is.
-        let mut is_open: Seen<bool> = HashMap::default();
-        let mut path = Vec::new();
-        let key = self.start.fingerprint();
-        is_open.insert(key, true);
-        let next = self.successors(&self.start)?;
-        path.push(Frame { key, next });
-        while let Some(frame) = path.last_mut() {
-            let Some((_, world)) = frame.next.pop() else {
-                is_open.insert(frame.key, false);
-                path.pop();
-                continue;
-            };
-            let key = world.fingerprint();
-            match is_open.entry(key) {
-                Entry::Vacant(entry) => {
-                    entry.insert(true);
-                    let next = self.successors(&world)?;
-                    path.push(Frame { key, next });
-                }
-                Entry::Occupied(entry) if *entry.get() => return Err(FOR_EVER),
-                Entry::Occupied(_) => {}
-            }
-        }
-        Ok(is_open.len())
-    }
-
-    /// A shortest way to what is wrong, unless that is a run without an end.
-    fn shortest(&self) -> String {
-        let mut seen: Seen<()> = HashMap::default();
-        // Each state that was found, by the place of the one before it.
-        let mut found = vec![(0, BEGIN)];
-        let mut layer = vec![(0, self.start.clone())];
-        while !layer.is_empty() {
-            let mut below = Vec::new();
-            for (at, world) in layer {
-                let Ok(next) = self.successors(&world) else {
-                    return trace(&found, at, &world);
-                };
-                for (step, world) in next {
-                    if seen.insert(world.fingerprint(), ()).is_none() {
-                        found.push((at, step));
-                        below.push((found.len() - 1, world));
-                    }
-                }
-            }
-            layer = below;
-        }
-        String::from("there is no shortest way")
-    }
-
-    fn successors(&self, world: &World) -> Result<Vec<(Step, World)>, &'static str> {
-        let mut next = Vec::new();
-        for me in 0..self.programs.len() {
-            self.go_on(world, me, &mut next)?;
-        }
-        if next.is_empty() {
-            (self.end)(world)?;
-        }
-        if world.deaths > 0 {
-            for me in 0..self.programs.len() {
-                if world.processes[me].phase == Phase::Running {
-                    self.die(world, me, &mut next)?;
-                }
-            }
-        }
-        Ok(next)
     }
 
     /// Kills a process, before any of what it does by itself until its next step.
@@ -257,36 +153,40 @@ impl System {
     }
 }
 
-fn trace(found: &[(usize, Step)], mut at: usize, last: &World) -> String {
-    let mut lines = Vec::new();
-    while at != 0 {
-        let (before, Step(process, name)) = found[at];
-        lines.push(format!("  process {}: {name}", process + 1));
-        at = before;
-    }
-    lines.reverse();
-    let mut text = lines.join("\n");
-    text.push_str("\n  then the memory is");
-    for word in last.memory {
-        let _ = write!(text, " {:x}:{:08x}", word >> 32, word as u32);
-    }
-    text
-}
+impl Model for System {
+    type State = World;
 
-/// For keys that are hashes.
-#[derive(Default)]
-struct Same(u64);
-
-impl Hasher for Same {
-    fn finish(&self) -> u64 {
-        self.0
+    fn start(&self) -> World {
+        self.start.clone()
     }
 
-    fn write(&mut self, _: &[u8]) {
-        unreachable!("the keys are numbers");
+    fn fingerprint(&self, world: &World) -> u64 {
+        world.fingerprint()
     }
 
-    fn write_u64(&mut self, value: u64) {
-        self.0 = value;
+    fn successors(&self, world: &World) -> Found<World> {
+        let mut next = Vec::new();
+        for me in 0..self.programs.len() {
+            self.go_on(world, me, &mut next)?;
+        }
+        if next.is_empty() {
+            (self.end)(world)?;
+        }
+        if world.deaths > 0 {
+            for me in 0..self.programs.len() {
+                if world.processes[me].phase == Phase::Running {
+                    self.die(world, me, &mut next)?;
+                }
+            }
+        }
+        Ok(next)
+    }
+
+    fn describe(&self, world: &World) -> String {
+        let mut text = String::from("the memory is");
+        for word in world.memory {
+            let _ = write!(text, " {:x}:{:08x}", word >> 32, word as u32);
+        }
+        text
     }
 }

@@ -8,6 +8,7 @@ use super::calls::{self, Latch, NOT, Patience, TAKEN, WOKEN, change, link, pend,
 use super::program::{Count, Flow, Label, Map, Program};
 use super::search::System;
 use super::world::{Phase, Place, TIMED_OUT, World, tid};
+use crate::model::Model as _;
 use crate::sync::word::State;
 use Patience::{ForEver, SomeTime};
 use Role::{Adds, Forgets, Uses};
