@@ -152,6 +152,11 @@ mod wire;
 #[path = "private.rs"]
 pub mod __private;
 
+#[cfg(fuzzing)]
+#[doc(hidden)]
+#[path = "fuzzing.rs"]
+pub mod __fuzzing;
+
 /// The examples of the README are tests.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]

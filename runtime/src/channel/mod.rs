@@ -32,6 +32,8 @@
 mod duplex;
 mod error;
 mod frame;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 #[cfg(test)]
 mod model;
 mod reader;
@@ -65,6 +67,10 @@ use writer::Writer;
 
 /// Nobody sends so much.
 const MAX_POSITION: u64 = 1 << 62;
+
+/// How often a side that was woken for nothing looks again although its time is up: what an end sent before it was closed may be left, and one
+/// that wakes without end must not keep it.
+const MOST_LATE: u32 = 8;
 
 const MOVED_ALREADY: &str = "this end of a channel has been moved already";
 

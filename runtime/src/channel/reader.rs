@@ -1,9 +1,9 @@
 //! The reading end, without types.
 
-use super::Parts;
 use super::frame::{CHUNK, Head, PREAMBLE};
 use super::ring::{Ring, SIZE};
 use super::spin::Spin;
+use super::{MOST_LATE, Parts};
 use crate::sys::socket::{self, Rights};
 use crate::sys::wait::{Deadline, poll};
 use crate::wire::Buffer;
@@ -81,26 +81,34 @@ impl Reader {
         body: &mut Vec<u8>,
         deadline: Deadline,
     ) -> Result<Beside, Missed> {
-        let head = self.next_message(deadline)?;
-        if head.has(Head::BYTES) {
-            return Err(Missed::OtherKind);
+        loop {
+            let head = self.next_message(deadline)?;
+            if head.has(Head::BYTES) {
+                return Err(Missed::OtherKind);
+            }
+            if self.partial.is_none() && head.has(Head::LAST) && !head.has(Head::RICH) {
+                self.load(head, body);
+                self.consume(head)?;
+                return Ok(Beside::default());
+            }
+            if let Some(whole) = self.assemble(head, deadline)? {
+                let (whole, beside) = whole.into_value(self)?;
+                *body = whole;
+                return Ok(beside);
+            }
         }
-        if self.partial.is_none() && head.has(Head::LAST) && !head.has(Head::RICH) {
-            self.load(head, body);
-            self.consume(head)?;
-            return Ok(Beside::default());
-        }
-        let (whole, beside) = self.assemble(head, deadline)?.into_value(self)?;
-        *body = whole;
-        Ok(beside)
     }
 
     pub(super) fn receive_bytes(&mut self, deadline: Deadline) -> Result<Vec<u8>, Missed> {
-        let head = self.next_message(deadline)?;
-        if !head.has(Head::BYTES) {
-            return Err(Missed::OtherKind);
+        loop {
+            let head = self.next_message(deadline)?;
+            if !head.has(Head::BYTES) {
+                return Err(Missed::OtherKind);
+            }
+            if let Some(whole) = self.assemble(head, deadline)? {
+                return whole.into_bytes();
+            }
         }
-        self.assemble(head, deadline)?.into_bytes()
     }
 
     pub(super) fn receive_bytes_into(
@@ -108,36 +116,43 @@ impl Reader {
         buffer: &mut [u8],
         deadline: Deadline,
     ) -> Result<usize, Missed> {
-        let head = self.next_message(deadline)?;
-        if !head.has(Head::BYTES) {
-            return Err(Missed::OtherKind);
-        }
-        let len = match &self.partial {
-            Some(partial) => partial.bytes_expected()?,
-            None => {
-                let mut first = [mem::MaybeUninit::uninit(); 8];
-                if head.len() < 8 {
-                    return Err(Missed::Damaged("bytes without a length"));
+        loop {
+            let head = self.next_message(deadline)?;
+            if !head.has(Head::BYTES) {
+                return Err(Missed::OtherKind);
+            }
+            let len = self.bytes_expected(head)?;
+            if len > buffer.len() {
+                return Err(Missed::TooLong(len));
+            }
+            if self.partial.is_none() && head.has(Head::LAST) {
+                if head.len() != 8 + len {
+                    return Err(Missed::Damaged("bytes of another length"));
                 }
-                self.ring.load_words(self.read + 8, &mut first);
-                length(u64::from_ne_bytes(first.map(written_byte)))?
+                self.ring
+                    .load_bytes(self.read + 16, as_uninit(&mut buffer[..len]));
+                self.consume(head)?;
+                return Ok(len);
             }
-        };
-        if len > buffer.len() {
-            return Err(Missed::TooLong(len));
-        }
-        if self.partial.is_none() && head.has(Head::LAST) {
-            if head.len() != 8 + len {
-                return Err(Missed::Damaged("bytes of another length"));
+            if let Some(whole) = self.assemble(head, deadline)? {
+                let bytes = whole.into_bytes()?;
+                buffer[..len].copy_from_slice(&bytes);
+                return Ok(len);
             }
-            self.ring
-                .load_bytes(self.read + 16, as_uninit(&mut buffer[..len]));
-            self.consume(head)?;
-            return Ok(len);
         }
-        let bytes = self.assemble(head, deadline)?.into_bytes()?;
-        buffer[..len].copy_from_slice(&bytes);
-        Ok(len)
+    }
+
+    /// How many bytes the message has whose first or next chunk has this head.
+    fn bytes_expected(&self, head: Head) -> Result<usize, Missed> {
+        if let Some(partial) = &self.partial {
+            return partial.bytes_expected();
+        }
+        let mut first = [mem::MaybeUninit::uninit(); 8];
+        if head.len() < 8 {
+            return Err(Missed::Damaged("bytes without a length"));
+        }
+        self.ring.load_words(self.read + 8, &mut first);
+        length(u64::from_ne_bytes(first.map(written_byte)))
     }
 
     /// Whether something can be received without waiting: a message or its beginning, or the end.
@@ -169,8 +184,9 @@ impl Reader {
         }
     }
 
-    /// All of a message, whose first or next chunk has this head.
-    fn assemble(&mut self, mut head: Head, deadline: Deadline) -> Result<Partial, Missed> {
+    /// All of a message, whose first or next chunk has this head; nothing if it was cancelled. What comes then may be of the
+    /// other kind.
+    fn assemble(&mut self, mut head: Head, deadline: Deadline) -> Result<Option<Partial>, Missed> {
         loop {
             let mut partial = self.partial.take().unwrap_or_else(|| Partial::new(head));
             if let Err(error) = partial.take(&self.ring, self.read + 8, head) {
@@ -180,10 +196,13 @@ impl Reader {
             }
             self.consume(head)?;
             if head.has(Head::LAST) {
-                return Ok(partial);
+                return Ok(Some(partial));
             }
             self.partial = Some(partial);
             head = self.next_message(deadline)?;
+            if self.partial.is_none() {
+                return Ok(None);
+            }
         }
     }
 
@@ -266,6 +285,7 @@ impl Reader {
             self.refresh()?;
             return Ok(());
         }
+        let mut late = 0;
         loop {
             let sleeps = &self.ring.rare().reader_sleeps;
             sleeps.store(1, SeqCst);
@@ -284,6 +304,10 @@ impl Reader {
                     None => Missed::Ended,
                     Some(_) => Missed::Truncated,
                 });
+            }
+            late += u32::from(deadline.has_passed());
+            if late == MOST_LATE {
+                return Err(Missed::TimedOut);
             }
         }
     }

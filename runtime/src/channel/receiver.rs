@@ -45,6 +45,13 @@ impl<T> Receiver<T> {
         }
     }
 
+    /// Memory, pipe and socket, if it is here.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn descriptors(&self) -> Option<[Arc<OwnedFd>; 3]> {
+        self.slot
+            .with(|reader| [&reader.ring.fd, &reader.pulse, &reader.socket].map(Arc::clone))
+    }
+
     fn with<R>(&self, what: impl FnOnce(&mut Reader) -> Result<R, Missed>) -> Result<R, RecvError> {
         match self.slot.with(what) {
             Some(result) => Ok(result?),

@@ -22,7 +22,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64};
 /// How many bytes are on their way at most. They stay in the cache of a processor.
 pub(super) const SIZE: usize = 1 << 20;
 
-const CONTROL: usize = 4096;
+/// How much memory is in front of the ring.
+pub(super) const CONTROL: usize = 4096;
 
 #[repr(C, align(64))]
 struct Line<T>(T);

@@ -34,10 +34,11 @@ impl<T> Sender<T> {
         }
     }
 
-    #[cfg(test)]
-    pub(super) fn memory(&self) -> Arc<std::os::fd::OwnedFd> {
-        let memory = self.slot.with(|writer| writer.ring.fd.clone());
-        memory.expect("it is here")
+    /// Memory, pipe and socket, if it is here.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn descriptors(&self) -> Option<[Arc<std::os::fd::OwnedFd>; 3]> {
+        self.slot
+            .with(|writer| [&writer.ring.fd, &writer.pulse, &writer.socket].map(Arc::clone))
     }
 
     /// Sends bytes as they are, for [`recv_bytes`](super::Receiver::recv_bytes) or

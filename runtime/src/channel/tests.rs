@@ -2,7 +2,12 @@
 
 mod mishaps;
 
+use super::writer::Refused;
 use super::*;
+use crate::sys::wait::Deadline;
+use crate::wire::message::Arrival;
+use crate::wire::{Beside, Message, Portable};
+use std::io::IoSlice;
 use std::thread;
 use std::time::Duration;
 
@@ -186,7 +191,7 @@ fn damaged_memory_ends_the_channel_and_no_more() {
     let mut ends = 0;
     for round in 0..500 {
         let (mut sender, mut receiver) = channel::<Vec<Vec<u32>>>().unwrap();
-        let memory = sender.memory();
+        let [memory, ..] = sender.descriptors().unwrap();
         for size in [0, 1, 3000, 40_000].iter().take(round % 5) {
             let _ = sender.try_send(vec![vec![1; *size]; 3]);
         }
@@ -236,4 +241,139 @@ fn descriptors_of_a_message_that_was_not_sent_are_not_those_of_the_next() {
     let (received, _) = receiver.recv().unwrap();
     let expected = nix::sys::stat::stat("/dev/null").unwrap().st_rdev;
     assert_eq!(nix::sys::stat::fstat(&*received).unwrap().st_rdev, expected);
+}
+
+/// An end as another process gets it.
+fn pass<E: Portable>(end: E) -> E {
+    let mut message = Message::default();
+    end.encode(&mut message).unwrap();
+    let fds = message.fds.iter().map(|fd| fd.try_clone().unwrap());
+    let mut beside = Beside {
+        fds: fds.map(Arrival::Here).collect(),
+        ..Beside::default()
+    };
+    let body = std::mem::take(&mut message.body);
+    message.sent();
+    E::decode(&body, &mut beside).unwrap()
+}
+
+#[test]
+fn what_a_sender_has_left_halfway_is_cancelled_wherever_it_has_moved() {
+    let (mut sender, mut receiver) = channel::<Vec<u8>>().unwrap();
+    let long = vec![1; 3 << 20];
+    let error = sender.try_send(long).unwrap_err();
+    assert_eq!(error.kind(), SendErrorKind::Full);
+    let mut sender = pass(sender);
+    thread::scope(|scope| {
+        scope.spawn(|| sender.send(vec![2; 10]).unwrap());
+        assert_eq!(receiver.recv().unwrap(), [2; 10]);
+    });
+}
+
+#[test]
+fn a_sender_that_has_moved_gives_bundles_of_descriptors_new_names() {
+    type Item = (crate::Fd<std::fs::File>, crate::Bytes);
+    let (mut sender, mut receiver) = channel::<Item>().unwrap();
+    let file = |name| crate::Fd(std::fs::File::open(name).unwrap());
+    let device = |file: &std::fs::File| nix::sys::stat::fstat(file).unwrap().st_rdev;
+    let long = (file("/dev/null"), vec![0; 3 << 20].into());
+    // This fills the channel to the last byte, so that of the next one nothing but its descriptor goes.
+    assert!(sender.try_send(long).is_err());
+    let mut sender = pass(sender);
+    let short = |name| (file(name), crate::Bytes::new());
+    assert!(sender.try_send(short("/dev/zero")).is_err());
+    let mut sender = pass(sender);
+    let (received, _) = thread::scope(|scope| {
+        scope.spawn(|| sender.send(short("/dev/full")).unwrap());
+        receiver.recv().unwrap()
+    });
+    assert_eq!(device(&received), device(&file("/dev/full")));
+}
+
+#[test]
+fn a_position_that_no_channel_reaches_is_refused() {
+    let (sender, _receiver) = channel::<u8>().unwrap();
+    let mut message = Message::default();
+    let fds = sender.descriptors().unwrap();
+    let [memory, pulse, socket] = fds.each_ref().map(Descriptor::lend);
+    let end = (memory, pulse, socket, u64::MAX - 7, false, ());
+    crate::wire::codec::encode_unsized(&end, &mut message).unwrap();
+    let mut beside = Beside {
+        fds: message
+            .fds
+            .iter()
+            .map(|fd| Arrival::Here(fd.try_clone().unwrap()))
+            .collect(),
+        ..Beside::default()
+    };
+    let error = Sender::<u8>::decode(&message.body, &mut beside).unwrap_err();
+    assert!(error.to_string().contains("impossible position"), "{error}");
+}
+
+#[test]
+fn a_side_that_talks_without_end_does_not_keep_the_other_beyond_its_time() {
+    const MOST: usize = 30_000;
+    let (mut sender, mut receiver) = channel::<Vec<u8>>().unwrap();
+    let [_, pulse, _] = sender.descriptors().unwrap();
+    nix::unistd::write(&pulse, &[0; MOST]).unwrap();
+    let error = receiver.try_recv().unwrap_err();
+    assert_eq!(error.kind(), RecvErrorKind::Empty);
+    assert!(fd::available(&receiver).unwrap() > MOST / 2);
+    let [.., talker] = receiver.descriptors().unwrap();
+    let [.., listener] = sender.descriptors().unwrap();
+    socket::send(talker.as_fd(), &[IoSlice::new(&[0; MOST])], &[], true).unwrap();
+    let error = sender.try_send(vec![0; 3 << 20]).unwrap_err();
+    assert_eq!(error.kind(), SendErrorKind::Full);
+    assert!(fd::available(&listener).unwrap() > MOST / 2);
+}
+
+#[test]
+fn the_end_is_seen_behind_a_wake_up_that_was_not_needed() {
+    let (mut sender, mut receiver) = channel::<u8>().unwrap();
+    assert_eq!(
+        receiver.try_recv().unwrap_err().kind(),
+        RecvErrorKind::Empty
+    );
+    sender.send(1).unwrap();
+    drop(sender);
+    assert_eq!(receiver.try_recv().unwrap(), 1);
+    let end = receiver.try_recv().unwrap_err().kind();
+    assert_eq!(end, RecvErrorKind::Closed);
+}
+
+#[test]
+fn a_receiver_that_died_asleep_is_an_error_and_no_signal() {
+    let (mut writer, mut reader) = connect().unwrap();
+    assert!(!reader.poll(Deadline::after(Duration::ZERO)).unwrap());
+    drop(reader);
+    let caused = crate::sys::pipe::tests::causes_a_signal(|| {
+        let refused = writer.send_bytes(b"nobody", Deadline::NEVER).unwrap_err();
+        assert!(matches!(refused, Refused::Closed), "{refused:?}");
+    });
+    assert!(!caused);
+}
+
+#[test]
+fn after_a_cancelled_message_may_come_one_of_the_other_kind() {
+    let (mut sender, mut receiver) = channel::<Vec<u8>>().unwrap();
+    assert!(sender.try_send(vec![1; 3 << 20]).is_err());
+    thread::scope(|scope| {
+        scope.spawn(|| sender.send_bytes(b"bytes").unwrap());
+        let kind = receiver.recv().unwrap_err().kind();
+        assert_eq!(kind, RecvErrorKind::OtherKind);
+        assert_eq!(receiver.recv_bytes().unwrap(), b"bytes");
+    });
+}
+
+#[test]
+fn what_was_left_halfway_is_cancelled_when_there_is_room_for_that() {
+    let (mut sender, mut receiver) = channel::<Vec<u8>>().unwrap();
+    // The first fills the channel to the last byte.
+    for _ in 0..3 {
+        assert!(sender.try_send(vec![1; 3 << 20]).is_err());
+    }
+    thread::scope(|scope| {
+        scope.spawn(|| sender.send(vec![2; 10]).unwrap());
+        assert_eq!(receiver.recv().unwrap(), [2; 10]);
+    });
 }

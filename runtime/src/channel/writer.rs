@@ -1,10 +1,10 @@
 //! The writing end, without types.
 
-use super::Parts;
 use super::frame::{CHUNK, Head, PREAMBLE};
 use super::ring::{Ring, SIZE};
 use super::spin::Spin;
-use crate::sys::sigpipe;
+use super::{MOST_LATE, Parts};
+use crate::sys::pipe;
 use crate::sys::socket::{self, MAX_FDS};
 use crate::sys::wait::{Deadline, poll};
 use crate::wire::Message;
@@ -50,8 +50,6 @@ pub(super) struct Writer {
     /// Whether part of a message has been written that won't be finished.
     pub(super) is_halfway: bool,
     spin: Spin,
-    /// A pipe whose reader is gone is an error and no signal; so it was when this end came here.
-    ignores_sigpipe: bool,
 }
 
 impl Writer {
@@ -66,7 +64,6 @@ impl Writer {
             looked: written,
             is_halfway: parts.is_halfway,
             spin: Spin::new(),
-            ignores_sigpipe: sigpipe::is_ignored(),
         }
     }
 
@@ -201,13 +198,8 @@ impl Writer {
     }
 
     fn wake(&self) -> Result<(), Refused> {
-        let write = || nix::unistd::write(&self.pulse, &[0]);
-        let written = match self.ignores_sigpipe {
-            true => write(),
-            false => sigpipe::without(write),
-        };
-        match written {
-            Ok(_) | Err(Errno::EAGAIN) => Ok(()),
+        match pipe::beat(self.pulse.as_fd()) {
+            Ok(()) | Err(Errno::EAGAIN) => Ok(()),
             Err(Errno::EPIPE) => Err(Refused::Closed),
             Err(error) => Err(Refused::System(error.into())),
         }
@@ -254,6 +246,7 @@ impl Writer {
 
     #[cold]
     fn sleep_for_room(&mut self, len: usize, deadline: Deadline) -> Result<(), Refused> {
+        let mut late = 0;
         loop {
             let seen = self.read;
             let ring = &self.ring;
@@ -265,6 +258,9 @@ impl Writer {
             if self.read != seen {
                 continue;
             }
+            if late == MOST_LATE {
+                return Err(Refused::TimedOut);
+            }
             self.ring.rare().writer_sleeps.store(1, SeqCst);
             if self.ring.read().load(SeqCst) != seen {
                 continue;
@@ -272,6 +268,7 @@ impl Writer {
             if !self.hear(deadline)? {
                 return Err(Refused::TimedOut);
             }
+            late += u32::from(deadline.has_passed());
         }
     }
 

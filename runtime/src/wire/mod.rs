@@ -6,6 +6,8 @@ mod descriptor;
 mod fd;
 pub(crate) mod fields;
 pub(crate) mod frame;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod handover;
 pub(crate) mod message;
 mod moving;

@@ -169,7 +169,7 @@ fn an_iterator_does_not_repeat_an_error_for_ever() {
 #[test]
 fn the_rest_of_a_damaged_message_is_no_message() {
     let (mut sender, mut receiver) = channel::<Vec<String>>().unwrap();
-    let memory = sender.memory();
+    let [memory, ..] = sender.descriptors().unwrap();
     sender.send(vec!["long".repeat(50_000)]).unwrap();
     // Its second chunk now says that it is all of another message: three bytes.
     let second = 4096 + frame::CHUNK as i64 + 8;
