@@ -53,12 +53,13 @@ pub use error::{RecvError, RecvErrorKind, SendError, SendErrorKind};
 pub use receiver::Receiver;
 pub use sender::Sender;
 
+use crate::sys::wait::Deadline;
 use crate::sys::{fd, socket};
 use crate::wire::Descriptor;
 use crate::{Error, Result};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use reader::Reader;
-use ring::Ring;
+use ring::{Ring, SIZE};
 use serde::{Deserialize, Deserializer};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -139,6 +140,11 @@ struct Parts {
     position: u64,
     /// Of a writing end: whether the last message was begun and not finished.
     is_halfway: bool,
+}
+
+/// Whether to leave a long message as it is, since the time is up: but not before as much was moved as can be in the channel at once.
+fn is_late(start: u64, position: u64, deadline: Deadline) -> bool {
+    position - start >= SIZE as u64 && deadline.has_passed()
 }
 
 /// An end that comes from another process.

@@ -3,7 +3,7 @@
 use super::frame::{CHUNK, Head, PREAMBLE};
 use super::ring::{Ring, SIZE};
 use super::spin::Spin;
-use super::{MOST_LATE, Parts};
+use super::{MOST_LATE, Parts, is_late};
 use crate::sys::socket::{self, Rights};
 use crate::sys::wait::{Deadline, poll};
 use crate::wire::Buffer;
@@ -187,6 +187,7 @@ impl Reader {
     /// All of a message, whose first or next chunk has this head; nothing if it was cancelled. What comes then may be of the
     /// other kind.
     fn assemble(&mut self, mut head: Head, deadline: Deadline) -> Result<Option<Partial>, Missed> {
+        let start = self.read;
         loop {
             let mut partial = self.partial.take().unwrap_or_else(|| Partial::new(head));
             if let Err(error) = partial.take(&self.ring, self.read + 8, head) {
@@ -199,6 +200,9 @@ impl Reader {
                 return Ok(Some(partial));
             }
             self.partial = Some(partial);
+            if is_late(start, self.read, deadline) {
+                return Err(Missed::TimedOut);
+            }
             head = self.next_message(deadline)?;
             if self.partial.is_none() {
                 return Ok(None);

@@ -4,7 +4,6 @@ mod mishaps;
 
 use super::writer::Refused;
 use super::*;
-use crate::sys::wait::Deadline;
 use crate::wire::message::Arrival;
 use crate::wire::{Beside, Message, Portable};
 use std::io::IoSlice;
@@ -375,5 +374,39 @@ fn what_was_left_halfway_is_cancelled_when_there_is_room_for_that() {
     thread::scope(|scope| {
         scope.spawn(|| sender.send(vec![2; 10]).unwrap());
         assert_eq!(receiver.recv().unwrap(), [2; 10]);
+    });
+}
+
+#[test]
+fn a_long_message_does_not_keep_either_side_beyond_its_time() {
+    let (mut writer, mut reader) = connect().unwrap();
+    let now = || Deadline::after(Duration::ZERO);
+    let long = vec![1; 64 << 20];
+    let most = (SIZE + 2 * frame::CHUNK) as u64;
+    thread::scope(|scope| {
+        scope.spawn(|| writer.send_bytes(&long, Deadline::NEVER).unwrap());
+        loop {
+            let start = reader.read;
+            let received = reader.receive_bytes(now());
+            assert!(reader.read - start <= most);
+            match received {
+                Ok(bytes) => break assert!(bytes == long),
+                Err(error) => assert!(matches!(error, reader::Missed::TimedOut), "{error:?}"),
+            }
+        }
+    });
+    thread::scope(|scope| {
+        let reading = scope.spawn(|| {
+            assert!(reader.receive_bytes(Deadline::NEVER).unwrap() == long);
+            reader.receive_bytes(Deadline::NEVER).unwrap()
+        });
+        // The reader is awake after that, and faster.
+        writer.send_bytes(&long, Deadline::NEVER).unwrap();
+        let start = writer.written;
+        let refused = writer.send_bytes(&long, now()).unwrap_err();
+        assert!(matches!(refused, Refused::TimedOut), "{refused:?}");
+        assert!(writer.written - start <= most);
+        writer.send_bytes(b"short", Deadline::NEVER).unwrap();
+        assert_eq!(reading.join().unwrap(), b"short");
     });
 }

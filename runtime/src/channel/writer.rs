@@ -3,7 +3,7 @@
 use super::frame::{CHUNK, Head, PREAMBLE};
 use super::ring::{Ring, SIZE};
 use super::spin::Spin;
-use super::{MOST_LATE, Parts};
+use super::{MOST_LATE, Parts, is_late};
 use crate::sys::pipe;
 use crate::sys::socket::{self, MAX_FDS};
 use crate::sys::wait::{Deadline, poll};
@@ -129,11 +129,16 @@ impl Writer {
         let mut parts = parts;
         let mut part: &[u8] = &[];
         let mut is_first = true;
+        let start = self.written;
         loop {
             let len = left.min(CHUNK);
             let last = if len == left { Head::LAST } else { 0 };
             let head = Head::new(len, flags | last);
-            if let Err(error) = self.make_room(head.extent(), deadline) {
+            let room = match is_late(start, self.written, deadline) {
+                true => Err(Refused::TimedOut),
+                false => self.make_room(head.extent(), deadline),
+            };
+            if let Err(error) = room {
                 // The one before may be it, too.
                 self.is_halfway |= !is_first;
                 return Err(error);
