@@ -46,9 +46,16 @@ fn describe(options: &Options, item: &ItemFn, parameters: &[Parameter]) -> Token
             group.set_span(element.span());
             group
         };
-        let refuse = spanned(quote!(#krate::__private::refuse_copies));
+        let refuse = spanned(quote!(#krate::__private::refuse));
         let copies = spanned(quote!(<#krate::__private::Probe<#element>>::COPIES));
-        quote!(const _: () = #refuse #copies;)
+        let moves = parameter.borrowed.then(|| {
+            let moves = spanned(quote!(<#krate::__private::Probe<#element>>::MOVES));
+            quote!(const _: () = #refuse #moves;)
+        });
+        quote! {
+            const _: () = #refuse #copies;
+            #moves
+        }
     });
 
     quote! {
@@ -92,7 +99,7 @@ fn describe(options: &Options, item: &ItemFn, parameters: &[Parameter]) -> Token
             #(#slots)*
 
             #[allow(unused_imports)]
-            use #krate::__private::CopiesNothing as _;
+            use #krate::__private::{CopiesNothing as _, MovesNothing as _};
             #(#checks)*
 
             // Something for the names in `kwargs <..>` to refer to.

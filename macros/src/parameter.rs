@@ -232,8 +232,8 @@ fn target(ty: &Type) -> Result<(Type, bool)> {
             if let Some(mutability) = &reference.mutability {
                 return Err(Error::new_spanned(
                     mutability,
-                    "changes made through `&mut` would stay in the child process: take the value and \
-                     return it",
+                    "changes made through `&mut` would stay in the child process: take the value itself, \
+                     `mut` where needed, and return what has changed",
                 ));
             }
             if let Some(lifetime) = &reference.lifetime

@@ -253,8 +253,8 @@ impl fmt::Display for Error {
                 bound,
             } => write!(
                 f,
-                "semaphore released too many times: it has {total} permits and may have {bound}, so \
-                 {released} more don't fit"
+                "semaphore released too many times: it has {total} of at most {bound} permits, so {released} \
+                 more would be too many"
             ),
             Kind::System { what, source } => {
                 write!(f, "{what}: {source}")?;

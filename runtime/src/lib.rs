@@ -113,6 +113,15 @@
 //! **"would get a copy of this `std::sync::Mutex`"**: the locks of the standard library are for threads; those of [`sync`] are for
 //! processes, too.
 //!
+//! **"no method named `clone` found for struct `Sender`"**: a channel has one sender and one receiver. For many that send or receive,
+//! take a [`Queue`].
+//!
+//! **`join` waits for ever, or the program doesn't end**: the child waits itself. For an item of a queue that nobody closes (call
+//! [`Queue::close`]; neither the drop of the other handles nor the death of all producers does it); for a message of a [`Sender`]
+//! that is still here (drop it); for room in a bounded queue or a channel, of which nobody takes anything before the join (take it first); or for a
+//! lock whose guard is here. At the end of the program that holds for all children but daemons. [`Process::join_timeout`] gives up,
+//! [`Call::timeout`] ends the child.
+//!
 //! **`#[test]` is ambiguous**: after `use offspring::*`. Import by name.
 //!
 //! **A child prints what `main` prints first**, or does work twice: code before [`init`], or in

@@ -76,7 +76,8 @@ portable! {
     PortableReportResult
 }
 
-/// Whether a type is one that serde copies although it is made to be shared: `Probe::<T>::COPIES` says what to say.
+/// Whether a type is one that serde copies although it is made to be shared, or one that moves and so can't be lent:
+/// `Probe::<T>::COPIES` and `Probe::<T>::MOVES` say what to say.
 pub struct Probe<T: ?Sized>(core::marker::PhantomData<T>);
 
 /// What holds for all other types; what is said of a type itself goes first.
@@ -85,6 +86,13 @@ pub trait CopiesNothing {
 }
 
 impl<T: ?Sized> CopiesNothing for Probe<T> {}
+
+/// The same of what can't be lent.
+pub trait MovesNothing {
+    const MOVES: &'static str = "";
+}
+
+impl<T: ?Sized> MovesNothing for Probe<T> {}
 
 macro_rules! copies {
     ($($ty:ty $(where $param:ident)?, $name:literal, $instead:literal;)*) => {$(
@@ -112,9 +120,25 @@ copies! {
     std::sync::atomic::AtomicIsize, "AtomicIsize", "an `offspring::shared::Value<AtomicIsize>`, or an `isize` for a copy";
 }
 
+macro_rules! moves {
+    ($($ty:ident<$($param:ident),*>, $instead:literal;)*) => {$(
+        impl<$($param),*> Probe<crate::$ty<$($param),*>> {
+            pub const MOVES: &'static str = concat!(
+                "an end of a channel moves to the child and can't be lent: take it by value, ", $instead
+            );
+        }
+    )*};
+}
+
+moves! {
+    Sender<T>, "`mut end: Sender<_>`";
+    Receiver<T>, "`mut end: Receiver<_>`";
+    Duplex<A, B>, "`mut end: Duplex<_, _>`";
+}
+
 /// Stops the compiler if there is something to say.
-pub const fn refuse_copies(copies: &'static str) {
-    if !copies.is_empty() {
-        panic!("{}", copies);
+pub const fn refuse(why: &'static str) {
+    if !why.is_empty() {
+        panic!("{}", why);
     }
 }

@@ -8,6 +8,7 @@ use nix::poll::{PollFd, PollFlags};
 pub(crate) use sealed::Look;
 use sealed::Watch;
 use std::fs::File;
+use std::io;
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
@@ -16,6 +17,13 @@ use std::time::Duration;
 
 /// What [`wait`] can wait for: a [`Process`]'s end, a [`Receiver`]'s next message or end, a [`Queue`]'s next item or being closed, a
 /// descriptor's being readable.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be waited for by `wait`",
+    label = "neither a process, a receiver, a queue nor a descriptor",
+    note = "of another type that has a descriptor, pass that: `&thing.as_fd()`; of an `Fd`, what is in it: `&*fd`",
+    note = "for locks, events and room in a channel there are methods of their own: `lock_timeout`, `wait_timeout`, \
+            `send_timeout`"
+)]
 pub trait Waitable: sealed::Sealed {}
 
 mod sealed {
@@ -96,10 +104,27 @@ const SOON: Duration = Duration::from_millis(10);
 /// }
 /// ```
 ///
+/// A list that changes is made anew for each call:
+///
+/// ```
+/// use offspring::{Receiver, Waitable, channel, wait};
+///
+/// let (mut sender, receiver) = channel::<u32>()?;
+/// let receivers: Vec<Receiver<u32>> = vec![receiver];
+/// sender.send(1)?;
+/// let list: Vec<_> = receivers.iter().map(|receiver| receiver as &dyn Waitable).collect();
+/// assert_eq!(wait(&list, None)?, [0]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 ///
-/// A receiver's channel is damaged, or the receiver was moved; or there are no descriptors left, of which each empty queue takes one meanwhile.
+/// The list is empty, and so is `timeout`: that would never end. A receiver's channel is damaged, or the receiver was moved; or there are no descriptors left, of which each empty queue takes one meanwhile.
 pub fn wait(things: &[&dyn Waitable], timeout: Option<Duration>) -> Result<Vec<usize>> {
+    if things.is_empty() && timeout.is_none() {
+        let text = "the list is empty and there is no timeout, so that nothing could end it";
+        return Err(Error::system("can't wait", io::Error::other(text)));
+    }
     let deadline = timeout.map_or(Deadline::NEVER, Deadline::after);
     let watch = |_| Watch {
         deadline,
@@ -217,5 +242,5 @@ macro_rules! descriptors {
 descriptors! {
     OwnedFd BorrowedFd<'_> File
     TcpListener TcpStream UdpSocket UnixDatagram UnixListener UnixStream
-    ChildStdout ChildStderr std::io::PipeReader std::io::Stdin
+    ChildStdout ChildStderr io::PipeReader io::Stdin
 }

@@ -310,6 +310,17 @@ fn whenever_a_writer_is_killed_what_came_is_whole_and_then_the_end() -> Whole {
     Ok(())
 }
 
+#[test]
+fn waiting_for_nothing_is_an_error_or_a_timeout() {
+    let _watchdog = watchdog();
+    let error = wait(&[], None).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "can't wait: the list is empty and there is no timeout, so that nothing could end it"
+    );
+    assert!(wait(&[], Some(SHORT)).unwrap().is_empty());
+}
+
 #[offspring::test]
 fn wait_tells_those_that_are_ready() -> Whole {
     let _watchdog = watchdog();

@@ -359,7 +359,10 @@ fn a_bounded_semaphore_refuses_what_exceeds_its_bound() -> Whole {
     let _watchdog = watchdog();
     let semaphore = Semaphore::bounded(2)?;
     let error = semaphore.release(1).unwrap_err().to_string();
-    assert!(error.contains("released too many times"), "{error}");
+    assert_eq!(
+        error,
+        "semaphore released too many times: it has 2 of at most 2 permits, so 1 more would be too many"
+    );
     let permit = semaphore.acquire();
     assert!(semaphore.release(1).is_err(), "it comes back by itself");
     permit.forget();
@@ -564,7 +567,13 @@ fn a_barrier_breaks_and_is_reset_as_pythons() -> Whole {
     // By time.
     let start = Instant::now();
     assert!(barrier.wait_timeout(SHORT).is_err() && start.elapsed() >= SHORT);
-    assert!(barrier.is_broken() && barrier.wait().is_err());
+    assert!(barrier.is_broken());
+    let error = barrier.wait().unwrap_err();
+    assert_eq!(
+        format!("{error:?}"),
+        format!("BrokenBarrier({error})"),
+        "`unwrap` tells why"
+    );
     barrier.reset();
     assert!(!barrier.is_broken());
 

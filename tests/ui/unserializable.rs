@@ -27,6 +27,15 @@ fn result() -> Result<u8, Box<dyn std::error::Error>> {
 fn callback(f: fn(u8) -> u8) {}
 
 #[subprocess]
+fn file(log: std::fs::File) {}
+
+#[subprocess]
+fn standard(words: std::sync::mpsc::Sender<String>) {}
+
+#[subprocess]
+fn counted(stop: std::sync::Arc<offspring::sync::Event>) {}
+
+#[subprocess]
 fn lend_some(connections: &Option<Connection>) {}
 
 #[subprocess]

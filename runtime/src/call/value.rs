@@ -66,9 +66,10 @@ impl Ignore {
     label = "this type would have to be serialized",
     note = "if the type is yours, put `#[derive(serde::Serialize, serde::Deserialize)]` on it, or on \
             what it contains",
-    note = "an error travels as `offspring::RemoteError`; locks and memory that processes share are in \
-            `offspring::sync` and `offspring::shared`; a file, a socket or a pointer cannot be sent: \
-            send what it was made from"
+    note = "an error travels as `offspring::RemoteError`, a file or a socket in an `offspring::Fd`; what processes \
+            share is in `offspring::sync` and `offspring::shared`, and they talk by `offspring::channel` and \
+            `offspring::Queue`: handles, which need no `Arc`",
+    note = "a pointer cannot be sent: send what it was made from"
 )]
 pub trait Lend {
     /// What the child has.
@@ -102,9 +103,10 @@ impl<T: Portable> Lend for T {
     label = "this type would have to be serialized",
     note = "if the type is yours, put `#[derive(serde::Serialize, serde::Deserialize)]` on it, or on \
             what it contains",
-    note = "an error travels as `offspring::RemoteError`; locks and memory that processes share are in \
-            `offspring::sync` and `offspring::shared`; a file, a socket or a pointer cannot be sent: \
-            send what it was made from"
+    note = "an error travels as `offspring::RemoteError`, a file or a socket in an `offspring::Fd`; what processes \
+            share is in `offspring::sync` and `offspring::shared`, and they talk by `offspring::channel` and \
+            `offspring::Queue`: handles, which need no `Arc`",
+    note = "a pointer cannot be sent: send what it was made from"
 )]
 pub trait Sendable: Sized {
     fn encode<'s>(value: &'s &[Self], message: &mut Message<'s>) -> Result<(), CodecError>;

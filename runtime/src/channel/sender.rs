@@ -16,8 +16,8 @@ use std::time::Duration;
 
 /// The end of a [channel](super::channel) that values of type `T` are sent through.
 ///
-/// There is one, which can go to another process as an argument, or in a message of another channel. Dropping it, or the end
-/// of its process, closes the channel: what was sent before is still received.
+/// There is one, which can go to another process as an argument, or in a message of another channel; for many that send, there is
+/// [`Queue`](crate::Queue). Dropping it, or the end of its process, closes the channel: what was sent before is still received.
 pub struct Sender<T> {
     slot: Arc<Slot<Writer>>,
     /// Reused for each message.

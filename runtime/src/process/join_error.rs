@@ -198,7 +198,7 @@ impl JoinErrorKind {
                 f.write_str("ended without a result; its exit code was taken by somebody else")?;
             }
             JoinErrorKind::Encode => f.write_str("returned what can't be serialized")?,
-            JoinErrorKind::Decode => f.write_str("was not understood")?,
+            JoinErrorKind::Decode => f.write_str("and its parent did not understand each other")?,
         }
         Ok(())
     }

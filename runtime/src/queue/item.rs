@@ -32,7 +32,7 @@ impl<'a> Item<'a> {
         value.encode(&mut message)?;
         if !message.fds.is_empty() {
             return Err(CodecError::new(
-                "a handle can't be in an item of a queue; it can be an argument of a call",
+                "a handle can't be in an item of a queue: pass it as an argument of a call, or send it through a channel",
             ));
         }
         match words(&message) {

@@ -56,6 +56,9 @@ use std::{fmt, io};
 /// A process may be killed at any moment. One that dies in a put has put its item or hasn't, one that dies in a get has taken its item or
 /// hasn't. Nobody waits for it, and no other item is lost or comes twice.
 ///
+/// A queue doesn't know who is still going to put: neither the end of all producers nor the drop of all other handles ends a [`get`](Self::get).
+/// [`close`](Self::close) does; where producers may die before they call it, have [`wait`](fn@crate::wait) wait for them, too, or close it when they were joined.
+///
 /// It can be waited for with other things by [`wait`](fn@crate::wait), and got from by futures ([`get_async`](Self::get_async)) and, with the feature `stream`, as
 /// a stream (`stream()`). All who wait so are woken when something comes, and look who gets it; who does nothing else is better off with [`get`](Self::get).
 ///
@@ -175,7 +178,7 @@ impl<T: Serialize + DeserializeOwned + 'static> Queue<T> {
         }
     }
 
-    /// Gets the next item, and waits for one if there is none.
+    /// Gets the next item, and waits for one if there is none; until the queue is [closed](Self::close), also if nobody is left who could put.
     ///
     /// # Errors
     ///

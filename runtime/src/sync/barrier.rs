@@ -68,8 +68,14 @@ unsafe impl Body for Data {}
 handle!(Barrier, Data, FIRST_SEAT + SEATS, c"offspring-barrier");
 
 /// The barrier is broken, or was reset while this one waited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct BrokenBarrier(());
+
+impl fmt::Debug for BrokenBarrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BrokenBarrier({self})")
+    }
+}
 
 impl fmt::Display for BrokenBarrier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

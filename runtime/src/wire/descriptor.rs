@@ -19,7 +19,7 @@ use serde::ser::{Error as _, Serialize, Serializer};
 use super::handover::{self, Parcel};
 use crate::sys::fd;
 
-const ONLY_AN_ARGUMENT: &str = "a handle can only be sent as an argument of a call: not in other \
+const ONLY_AN_ARGUMENT: &str = "a handle can only be sent as an argument of a call or in a message of a channel: not in other \
     data formats, and not inside of #[serde(flatten)], untagged or internally tagged types";
 
 /// A descriptor that has arrived in an argument.

@@ -58,7 +58,7 @@ fn bulk<'a>(message: &mut Message<'a>, tag: u8, run: Bulk<'a>) {
 pub(super) fn descriptor(message: &mut Message<'_>, fd: Arc<OwnedFd>) -> Result<()> {
     if message.fds.len() == MAX_FDS {
         return Err(CodecError::new(format_args!(
-            "a call can carry {MAX_FDS} handles at most"
+            "a call or a message can carry {MAX_FDS} handles at most"
         )));
     }
     message.body.push(tag::FD);

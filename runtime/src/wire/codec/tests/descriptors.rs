@@ -228,7 +228,7 @@ fn only_so_many_go_into_a_message() {
     let error = encode(&handles, &mut message).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "[253]: a call can carry 253 handles at most"
+        "[253]: a call or a message can carry 253 handles at most"
     );
     assert!(message.body.is_empty() && message.fds.is_empty());
     let (last, handles) = handles.split_last().unwrap();
@@ -377,15 +377,15 @@ fn what_serde_buffers_can_have_no_handles() {
     // Here it is even the serializer that buffers.
     fails(
         InternalNewtype::Handle,
-        "a handle can only be sent as an argument of a call",
+        "a handle can only be sent as an argument of a call or in a message of a channel",
     );
 }
 
 #[test]
 fn other_formats_refuse_them() {
     let (_text, handle) = pipe();
-    let expected = "a handle can only be sent as an argument of a call: not in other data formats, \
-                    and not inside of #[serde(flatten)], untagged or internally tagged types";
+    let expected = "a handle can only be sent as an argument of a call or in a message of a channel: not in \
+                    other data formats, and not inside of #[serde(flatten)], untagged or internally tagged types";
     let error = serde_json::to_string(&Some(&handle)).unwrap_err();
     assert_eq!(error.to_string(), expected);
     let error = serde_json::to_value(&handle).unwrap_err();

@@ -22,8 +22,8 @@ fn a_call_takes_253_handles_and_no_more() {
     {
         assert_eq!(count, MAX_FDS);
     }
-    let words = "write_rest(): argument 'list' can't be serialized: a call can carry 253 handles at \
-                 most";
+    let words = "write_rest(): argument 'list' can't be serialized: a call or a message can carry 253 \
+                 handles at most";
     let error = spawn!(write_rest, handle.clone(), ..most.clone()).unwrap_err();
     assert!(error.is_encode());
     assert_eq!(error.to_string(), words);
