@@ -205,6 +205,20 @@ impl<T: Serialize + DeserializeOwned + 'static> Queue<T> {
         self.get_until(Deadline::after(timeout))
     }
 
+    /// Items, until the queue is closed and empty; waits for each. An error is the last item, too, unless it is that an item is no `T`.
+    pub fn iter(&self) -> impl Iterator<Item = Result<T, GetError>> {
+        let mut is_over = false;
+        std::iter::from_fn(move || {
+            if is_over {
+                return None;
+            }
+            let got = self.get();
+            let error = got.as_ref().err().map(GetError::kind);
+            is_over = error.is_some_and(|kind| kind != GetErrorKind::Decode);
+            (error != Some(GetErrorKind::Closed)).then_some(got)
+        })
+    }
+
     fn get_until(&self, deadline: Deadline) -> Result<T, GetError> {
         let control = self.inner.control.body();
         let is_blocked = || control.items() == 0 && !control.is_closed();

@@ -234,6 +234,24 @@ fn threads_lose_nothing() {
 }
 
 #[test]
+fn an_iterator_goes_on_until_the_queue_is_closed_and_empty() {
+    let numbers = Queue::<u64>::unbounded().unwrap();
+    let texts: Queue<String> = Queue {
+        inner: numbers.inner.clone(),
+        items: PhantomData,
+    };
+    texts.put("two".into()).unwrap();
+    numbers.put(u64::MAX).unwrap();
+    texts.put("four".into()).unwrap();
+    texts.close();
+    let mut all = texts.iter().map(|text| text.map_err(|error| error.kind()));
+    assert_eq!(all.next(), Some(Ok("two".to_owned())));
+    assert_eq!(all.next(), Some(Err(GetErrorKind::Decode)));
+    assert_eq!(all.next(), Some(Ok("four".to_owned())));
+    assert_eq!((all.next(), all.next()), (None, None));
+}
+
+#[test]
 fn after_close_what_is_there_can_be_got_and_nothing_put() {
     within(LONG, || {
         let queue = Queue::bounded(2).unwrap();
