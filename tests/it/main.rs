@@ -9,6 +9,7 @@ mod errors;
 mod exit;
 mod faults;
 mod handles;
+mod idle;
 mod language;
 mod limits;
 mod more_demos;

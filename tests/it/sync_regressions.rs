@@ -229,12 +229,12 @@ fn what_a_fork_has_inherited_is_not_its_own() -> Whole {
     Ok(())
 }
 
-/// System call 449, as if the kernel were an older one.
-fn forbid_futex_waitv() {
+/// Has system call 449 fail, by ENOSYS as if the kernel were an older one.
+pub(crate) fn forbid_futex_waitv(error: u32) {
     let filter = [
         (0x20, 0, 0, 0),
         (0x15, 0, 1, 449),
-        (0x06, 0, 0, 0x5_0026),
+        (0x06, 0, 0, 0x5_0000 | error),
         (0x06, 0, 0, 0x7fff_0000),
     ];
     let filter = filter.map(|(code, jt, jf, k)| libc::sock_filter { code, jt, jf, k });
@@ -251,7 +251,7 @@ fn forbid_futex_waitv() {
 
 #[subprocess]
 fn meet_without_waitv(barrier: &Barrier) -> bool {
-    forbid_futex_waitv();
+    forbid_futex_waitv(libc::ENOSYS as u32);
     barrier.wait_timeout(LONG).is_ok()
 }
 
@@ -332,5 +332,37 @@ fn an_abort_and_a_reset_at_once_let_nobody_pass() -> Whole {
             assert!(!child.join()?);
         }
     }
+    Ok(())
+}
+
+#[subprocess]
+fn meet_once(barrier: &Barrier) -> bool {
+    barrier.wait().is_ok()
+}
+
+/// It was stopped after all had met, and the others have met more often than is remembered.
+#[offspring::test]
+fn a_party_that_is_very_late_is_told_that_all_have_met() -> Whole {
+    let _watchdog = watchdog();
+    let barrier = Barrier::new(2)?;
+    let late = spawn!(meet_once, &barrier)?;
+    eventually("it waits", || barrier.waiting() == 1);
+    thread::sleep(SHORT);
+    let signal =
+        |signal| nix::sys::signal::kill(nix::unistd::Pid::from_raw(late.pid() as i32), signal);
+    signal(nix::sys::signal::SIGSTOP)?;
+    thread::sleep(SHORT);
+    barrier.wait()?;
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for _ in 0..100 {
+                    barrier.wait().unwrap();
+                }
+            });
+        }
+    });
+    signal(nix::sys::signal::SIGCONT)?;
+    assert!(late.join()?, "it was told that the barrier is broken");
     Ok(())
 }

@@ -71,6 +71,11 @@ impl<'a> Held<'a> {
         // Whoever died with it has left nothing undone.
         taken.map(|_| Self(lock))
     }
+
+    /// The same for one that may be held for long.
+    pub(super) fn within(lock: Lock<'a>, deadline: Deadline) -> Option<Self> {
+        lock.lock(deadline).map(|_| Self(lock))
+    }
 }
 
 impl Drop for Held<'_> {
@@ -106,8 +111,7 @@ impl Inner {
 
     /// The same for one that can come back later.
     pub(super) fn putters_within(&self, time: Duration) -> Option<Held<'_>> {
-        let lock = self.control.lock(PUTTERS);
-        lock.lock(Deadline::after(time)).map(|_| Held(lock))
+        Held::within(self.control.lock(PUTTERS), Deadline::after(time))
     }
 
     pub(super) fn getters(&self, deadline: Deadline) -> Option<Held<'_>> {

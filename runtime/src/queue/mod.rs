@@ -168,9 +168,12 @@ impl<T: Serialize + DeserializeOwned + 'static> Queue<T> {
             Err(error) => return Err(PutError::new(value, PutErrorKind::Encode, error)),
         };
         let control = self.inner.control.body();
-        let is_blocked = || control.items() >= control.bound() && !control.is_closed();
+        let room = || match control.is_closed() {
+            true => u32::MAX,
+            false => control.bound().saturating_sub(control.items()),
+        };
         let put = || self.inner.put_now(&item, deadline);
-        let done = self.inner.room().until(deadline, is_blocked, put);
+        let done = self.inner.room().until(deadline, room, put);
         match done {
             Ok(Some(())) => Ok(()),
             Ok(None) => Err(PutError::new(value, PutErrorKind::Full, "")),
@@ -221,9 +224,12 @@ impl<T: Serialize + DeserializeOwned + 'static> Queue<T> {
 
     fn get_until(&self, deadline: Deadline) -> Result<T, GetError> {
         let control = self.inner.control.body();
-        let is_blocked = || control.items() == 0 && !control.is_closed();
+        let items = || match control.is_closed() {
+            true => u32::MAX,
+            false => control.items(),
+        };
         let get = || self.inner.get_now(deadline);
-        let Some(mut received) = self.inner.items().until(deadline, is_blocked, get)? else {
+        let Some(mut received) = self.inner.items().until(deadline, items, get)? else {
             return Err(GetError::new(GetErrorKind::Empty, ""));
         };
         T::decode(&received.body, &mut received.beside)

@@ -399,6 +399,52 @@ fn damaged_memory_gives_errors() {
     });
 }
 
+/// The turnstile is held as long as somebody sleeps.
+#[test]
+fn a_short_time_is_short_behind_others_that_sleep() {
+    let (empty, full) = (
+        Queue::<u32>::unbounded().unwrap(),
+        Queue::bounded(1).unwrap(),
+    );
+    full.put(1).unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| empty.get());
+        scope.spawn(|| full.put(2));
+        thread::sleep(SHORT);
+        let start = std::time::Instant::now();
+        let got = empty.get_timeout(Duration::from_millis(1));
+        let put = full.put_timeout(3, Duration::from_millis(1));
+        let time = start.elapsed();
+        empty.close();
+        full.close();
+        assert_eq!(got.unwrap_err().kind(), GetErrorKind::Empty);
+        assert_eq!(put.unwrap_err().kind(), PutErrorKind::Full);
+        assert!(time < Duration::from_millis(60), "{time:?}");
+    });
+}
+
+/// As if it were stopped.
+#[test]
+fn who_stands_behind_one_that_does_not_go_on_looks_when_its_time_is_up() {
+    let (empty, full) = (
+        Queue::<u32>::unbounded().unwrap(),
+        Queue::bounded(1).unwrap(),
+    );
+    full.put(1).unwrap();
+    let sides = [empty.inner.items(), full.inner.room()];
+    let _held = sides.map(|side| inner::Held::take(side.turnstile, Deadline::NEVER));
+    thread::scope(|scope| {
+        let got = scope.spawn(|| empty.get_timeout(5 * SHORT));
+        let put = scope.spawn(|| full.put_timeout(2, 5 * SHORT));
+        thread::sleep(2 * SHORT);
+        empty.put(1).unwrap();
+        full.get().unwrap();
+        assert_eq!(got.join().unwrap().unwrap(), 1);
+        put.join().unwrap().unwrap();
+    });
+    assert_eq!(full.len(), 1);
+}
+
 fn scribble(queue: &Queue<Bytes>, random: &mut Random, round: u32) {
     let control = queue.inner.control.body();
     // Small numbers do other harm than large ones.

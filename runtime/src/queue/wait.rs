@@ -2,7 +2,7 @@
 //!
 //! Who finds none looks a few times more. Then it takes the *turnstile* of its side, a lock, so that one sleeps for what is to come, and the others behind it
 //! for the turnstile. Whoever had it and got something leaves it to the next, which looks for itself. If it dies with it, at any instruction, the
-//! next one gets it, too.
+//! next one gets it, too. If it is stopped with it, those behind it stay there; one whose time is up attempts it once more.
 //!
 //! | who sleeps | who changes what it waits for |
 //! |---|---|
@@ -29,10 +29,12 @@ use crate::sync::Lock;
 use crate::sys::futex::{self, Woken};
 use crate::sys::robust::me;
 use crate::sys::wait::Deadline;
+use std::cell::Cell;
 use std::hint::spin_loop;
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::thread;
+use std::time::{Duration, Instant};
 
 /// How often to look before giving others the processor: a microsecond or so.
 const SPINS: u32 = 50;
@@ -40,6 +42,16 @@ const SPINS: u32 = 50;
 /// How often to give others the processor before sleeping. If they have something to do, it is theirs for a while, and if not, this is some ten
 /// microseconds, about as long as it takes to sleep and to be woken.
 const YIELDS: u32 = 20;
+
+/// If they keep it for as long as this and leave so little to do, they are strangers, or slow. Then a thread doesn't give it to them so many times.
+const LONG: Duration = Duration::from_micros(500);
+const LITTLE: u32 = 8;
+const UNWILLING: u32 = 1000;
+
+thread_local! {
+    /// How many times more this thread gives nothing.
+    static LEFT: Cell<u32> = const { Cell::new(0) };
+}
 
 /// Where those wait who can't get, or can't put.
 #[derive(Clone, Copy)]
@@ -54,12 +66,12 @@ pub(super) struct Side<'a> {
 }
 
 impl Side<'_> {
-    /// Attempts it until there is something, an error, or the deadline; `None` after that. `is_blocked` says whether an attempt would be for
-    /// nothing.
+    /// Attempts it until there is something, an error, or the deadline; `None` after that. `there` says how much there is to
+    /// attempt.
     pub(super) fn until<R>(
         &self,
         deadline: Deadline,
-        is_blocked: impl Fn() -> bool,
+        there: impl Fn() -> u32,
         mut attempt: impl FnMut() -> Result<Option<R>, Trouble>,
     ) -> Result<Option<R>, Trouble> {
         loop {
@@ -67,12 +79,12 @@ impl Side<'_> {
             if !matches!(result, Ok(None)) || deadline.has_passed() {
                 return result;
             }
-            if !look_again(&is_blocked) {
+            if !look_again(&there) {
                 break;
             }
         }
-        let Some(_held) = Held::take(self.turnstile, deadline) else {
-            return Ok(None);
+        let Some(_held) = Held::within(self.turnstile, deadline) else {
+            return attempt();
         };
         fault::step();
         loop {
@@ -119,16 +131,27 @@ impl Side<'_> {
 }
 
 /// Whether there is something after a short while.
-fn look_again(is_blocked: impl Fn() -> bool) -> bool {
+fn look_again(there: impl Fn() -> u32) -> bool {
     for _ in 0..SPINS {
-        if !is_blocked() {
+        if there() > 0 {
             return true;
         }
         spin_loop();
     }
+    let unwilling = LEFT.get();
+    if unwilling > 0 {
+        LEFT.set(unwilling - 1);
+        return false;
+    }
     for _ in 0..YIELDS {
+        let start = Instant::now();
         thread::yield_now();
-        if !is_blocked() {
+        let there = there();
+        if there < LITTLE && start.elapsed() > LONG {
+            LEFT.set(UNWILLING);
+            return there > 0;
+        }
+        if there > 0 {
             return true;
         }
     }

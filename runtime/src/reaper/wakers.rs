@@ -93,7 +93,11 @@ pub(super) fn put(key: Key, waker: &Waker) {
     drop(before);
 }
 
+/// Nothing in a fork(2) of this process: another thread may have had the lock when it was made.
 pub(super) fn take(keys: RangeInclusive<Key>) -> Vec<Waker> {
+    if is_fork() {
+        return Vec::new();
+    }
     lock(&WAKERS)
         .extract_if(keys, |_, _| true)
         .map(|(_, waker)| waker)
@@ -104,5 +108,37 @@ pub(super) fn wake(number: u64) {
     for waker in take(all_of(number)) {
         // A panic has been reported, and must not end this thread.
         let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| waker.wake()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::bell::bell;
+    use nix::sys::wait::{WaitStatus, waitpid};
+    use nix::unistd::{ForkResult, fork};
+
+    /// Another thread may have had the lock when the fork was made.
+    #[test]
+    fn a_fork_drops_what_waits_without_the_lock() {
+        let watched = Watched::new(Arc::new(bell().unwrap().into())).unwrap();
+        let held = lock(&WAKERS);
+        #[allow(unsafe_code)]
+        // SAFETY: the fork closes something and leaves, or is killed by the alarm.
+        match unsafe { fork() }.unwrap() {
+            ForkResult::Child => {
+                nix::unistd::alarm::set(5);
+                drop(watched);
+                #[allow(unsafe_code)]
+                // SAFETY: it runs nothing.
+                unsafe {
+                    libc::_exit(0)
+                }
+            }
+            ForkResult::Parent { child } => {
+                drop(held);
+                assert_eq!(waitpid(child, None), Ok(WaitStatus::Exited(child, 0)));
+            }
+        }
     }
 }

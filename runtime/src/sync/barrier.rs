@@ -14,8 +14,8 @@ use crate::error::Error;
 use crate::sys::wait::Deadline;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::time::Duration;
 
 /// A place where a number of processes or threads wait for each other. Python's `Barrier`.
@@ -25,7 +25,8 @@ use std::time::Duration;
 ///
 /// It *breaks* if one that waits there dies or runs out of time, if the leader's action panics or the leader dies, and by
 /// [`abort`](Self::abort): then all who wait get [`BrokenBarrier`], and so does who comes later, until a [`reset`](Self::reset).
-/// All parties of a pass get the same, apart from those who die. One that dies when all have met, and hasn't yet
+/// All parties of a pass get the same, apart from those who die, and those who look only when 64 more passes have ended and one of these was broken:
+/// they get [`BrokenBarrier`]. One that dies when all have met, and hasn't yet
 /// returned, breaks the barrier for the next pass. Deaths are found of up to 64 that wait at once.
 ///
 /// That one which isn't there will never come, because it has died elsewhere, can't be known here: use
@@ -55,10 +56,12 @@ struct Data {
     parties: AtomicU32,
     waiting: AtomicU32,
     /// How often all have met, or were told that it is broken.
-    passes: AtomicU32,
+    passes: AtomicU64,
+    /// Of the last passes, which were meetings: bit `n` of pass `n`, modulo 64. A party that is late looks here.
+    met: AtomicU64,
+    /// What `passes` was after the last pass that was none. A party that is very late looks here.
+    failed: AtomicU64,
     broken: AtomicU32,
-    /// Of the last passes, which were meetings: bit `n` of pass `n`, modulo 32. A party that is late looks here.
-    met: AtomicU32,
 }
 
 #[allow(unsafe_code)]
@@ -261,23 +264,30 @@ struct Held<'a>(&'a Barrier);
 
 impl Held<'_> {
     /// What a party is told whose pass has ended.
-    fn outcome(&self, pass: u32) -> Result<BarrierWaitResult, BrokenBarrier> {
+    fn outcome(&self, pass: u64) -> Result<BarrierWaitResult, BrokenBarrier> {
         let data = self.0.0.body();
-        let is_recent = data.passes.load(SeqCst).wrapping_sub(pass) <= u32::BITS;
-        if is_recent && data.met.load(SeqCst) & bit(pass) != 0 {
-            Ok(BarrierWaitResult { is_leader: false })
-        } else {
-            Err(BrokenBarrier(()))
+        let is_recent = data.passes.load(SeqCst).wrapping_sub(pass) <= u64::BITS.into();
+        let met = match is_recent {
+            true => data.met.load(SeqCst) & bit(pass) != 0,
+            // If one has failed since, it may have been this one.
+            false => data.failed.load(SeqCst) <= pass,
+        };
+        match met {
+            true => Ok(BarrierWaitResult { is_leader: false }),
+            false => Err(BrokenBarrier(())),
         }
     }
 
     /// Lets all go who wait, and tells them whether they have met.
     fn end_pass(&self, met: bool) {
         let data = self.0.0.body();
-        let bit = bit(data.passes.load(SeqCst));
+        let pass = data.passes.load(SeqCst);
         match met {
-            true => data.met.fetch_or(bit, SeqCst),
-            false => data.met.fetch_and(!bit, SeqCst),
+            true => data.met.fetch_or(bit(pass), SeqCst),
+            false => {
+                data.failed.store(pass.wrapping_add(1), SeqCst);
+                data.met.fetch_and(!bit(pass), SeqCst)
+            }
         };
         // From here on it has ended: if this one dies next, what it has said stands.
         data.passes.fetch_add(1, SeqCst);
@@ -310,8 +320,8 @@ impl Drop for Held<'_> {
     }
 }
 
-fn bit(pass: u32) -> u32 {
-    1 << (pass % u32::BITS)
+fn bit(pass: u64) -> u64 {
+    1 << (pass % u64::from(u64::BITS))
 }
 
 impl fmt::Debug for Barrier {

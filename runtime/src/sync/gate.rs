@@ -81,9 +81,10 @@ impl<'a, B: Body> Gate<'a, B> {
     pub(super) fn sleep(&self, ticket: u32, deadline: Deadline) -> Reason {
         let Counters { changes, used } = self.counters;
         loop {
-            let count = self.used();
+            let now_used = used.load(SeqCst);
+            let count = (now_used as usize).min(SEATS);
             let mut words = [(changes, ticket); 2 + SEATS];
-            words[1] = (used, count as u32);
+            words[1] = (used, now_used);
             for (index, word) in words[2..].iter_mut().enumerate().take(count) {
                 let seat = self.seat(index);
                 let state = seat.load();
@@ -142,5 +143,38 @@ impl Drop for Seat<'_> {
         if let Some(lock) = self.0 {
             lock.unlock();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::time::ClockId;
+    use std::time::Duration;
+
+    #[repr(C)]
+    struct Data(Counters);
+
+    #[allow(unsafe_code)]
+    // SAFETY: they are atomics.
+    unsafe impl Body for Data {}
+
+    /// So it is after many have come at once.
+    #[test]
+    fn who_waits_sleeps_if_more_seats_seem_to_be_used_than_there_are() {
+        let shared = Shared::<Data>::create(c"test", SEATS).unwrap();
+        let counters = &shared.body().0;
+        counters.used.store(SEATS as u32 + 1, SeqCst);
+        let gate = Gate {
+            shared: &shared,
+            counters,
+            first_seat: 0,
+        };
+        let time = Duration::from_millis(300);
+        let used = || Duration::from(ClockId::CLOCK_THREAD_CPUTIME_ID.now().unwrap());
+        let before = used();
+        let reason = gate.sleep(gate.ticket(), Deadline::after(time));
+        assert_eq!(reason, Reason::TimedOut);
+        assert!(used() - before < time / 10, "{:?}", used() - before);
     }
 }

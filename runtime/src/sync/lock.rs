@@ -222,6 +222,8 @@ impl<'a> Lock<'a> {
         let deadline = Deadline::after(LAST_MOMENT);
         while is_there(self.owner.load(Relaxed)) {
             if deadline.has_passed() {
+                // The others can have it.
+                self.release_and_wake();
                 me.settle();
                 panic!("another process has overwritten a lock that this one holds");
             }

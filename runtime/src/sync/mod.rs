@@ -70,9 +70,11 @@
 //! - `exec` with a lock held, by a thread that isn't the first of its process, isn't told either. Subprocess functions of tests run on such threads.
 //! - A [`ReentrantMutex`] is reentrant by one handle and its clones, not by two that came to a process separately.
 //! - A stopped process (SIGSTOP) holds what it holds; one that is stopped while it waits for a [`Semaphore`] or to write to an
-//!   [`RwLock`] holds up those who came later.
-//! - Before Linux 5.16, or where a sandbox forbids futex_waitv, who waits for a [`Condvar`], a [`Barrier`] or a [`Semaphore`] looks up ten times a second,
-//!   and may be told of a death that late.
+//!   [`RwLock`] holds up those who came later. So does one that waits at a [`Queue`](crate::Queue) hold up those who wait behind it already.
+//! - Before Linux 5.16, or where a sandbox forbids futex_waitv, who waits for a [`Condvar`], a [`Barrier`], a [`Semaphore`] or a
+//!   [`Queue`](crate::Queue) looks up ten times a second, and may be told of a death that late.
+//! - Processes in different PID namespaces must not share a lock: by its number the kernel can take a thread of the one for the holder in the
+//!   other, and free the lock when that thread dies.
 //! - Before Linux 6.2 the kernel doesn't wake the next if one dies that had just been woken, or was about to wake.
 //! - Of more than 64 that wait for a [`Condvar`] or at a [`Barrier`] at once, the deaths of those beyond aren't told.
 //!

@@ -53,7 +53,7 @@ pub(crate) fn wait(word: &Word, expected: u32, deadline: Deadline) -> Woken {
 /// Sleeps until one of the words is no longer what is expected, is woken, or the deadline has passed. Each word is compared after
 /// the caller is queued on those before it.
 ///
-/// Before Linux 5.16, or where a sandbox forbids the call, it only knows of the `usual` one and looks up ten times a second.
+/// Before Linux 5.16, where a sandbox forbids the call or the kernel has no memory for it, it only knows of the `usual` one and looks up ten times a second.
 pub(crate) fn wait_any(words: &[(&Word, u32)], usual: usize, deadline: Deadline) -> Woken {
     static MISSING: AtomicBool = AtomicBool::new(false);
     if MISSING.load(Relaxed) {
@@ -83,12 +83,13 @@ pub(crate) fn wait_any(words: &[(&Word, u32)], usual: usize, deadline: Deadline)
         )
     };
     match Errno::result(result) {
+        Ok(_) | Err(Errno::EAGAIN | Errno::EINTR) => Woken::Perhaps,
         Err(Errno::ETIMEDOUT) => Woken::TimedOut,
-        Err(Errno::ENOSYS | Errno::EPERM) => {
-            MISSING.store(true, Relaxed);
+        Err(error) => {
+            // There may be memory the next time. A sandbox can say anything else.
+            MISSING.store(error != Errno::ENOMEM, Relaxed);
             wait_for(words[usual], deadline)
         }
-        _ => Woken::Perhaps,
     }
 }
 
