@@ -7,6 +7,7 @@
 //! | [`control`] | where they begin and end: what a death can't tear |
 //! | [`inner`] | put, get and close, step by step, and what a death at each step does |
 //! | [`wait`] | who sleeps, and how it is woken |
+//! | [`will`] | whether it is worth to let others run before that |
 //! | [`resize`] | growing and shrinking |
 //! | [`alarm`] | how a descriptor becomes readable when there is an item |
 //! | [`future`] | getting as a future, and `stream` as a stream |
@@ -22,6 +23,7 @@ mod ring;
 #[cfg(feature = "stream")]
 mod stream;
 mod wait;
+mod will;
 
 #[cfg(test)]
 mod alarm_tests;

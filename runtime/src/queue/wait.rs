@@ -24,17 +24,15 @@
 use super::control::Control;
 use super::error::Trouble;
 use super::inner::{Held, Inner};
+use super::will;
 use crate::fault;
 use crate::sync::Lock;
 use crate::sys::futex::{self, Woken};
 use crate::sys::robust::me;
 use crate::sys::wait::Deadline;
-use std::cell::Cell;
 use std::hint::spin_loop;
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::atomic::{AtomicU32, AtomicU64};
-use std::thread;
-use std::time::{Duration, Instant};
 
 /// How often to look before giving others the processor: a microsecond or so.
 const SPINS: u32 = 50;
@@ -42,16 +40,6 @@ const SPINS: u32 = 50;
 /// How often to give others the processor before sleeping. If they have something to do, it is theirs for a while, and if not, this is some ten
 /// microseconds, about as long as it takes to sleep and to be woken.
 const YIELDS: u32 = 20;
-
-/// If they keep it for as long as this and leave so little to do, they are strangers, or slow. Then a thread doesn't give it to them so many times.
-const LONG: Duration = Duration::from_micros(500);
-const LITTLE: u32 = 8;
-const UNWILLING: u32 = 1000;
-
-thread_local! {
-    /// How many times more this thread gives nothing.
-    static LEFT: Cell<u32> = const { Cell::new(0) };
-}
 
 /// Where those wait who can't get, or can't put.
 #[derive(Clone, Copy)]
@@ -138,21 +126,13 @@ fn look_again(there: impl Fn() -> u32) -> bool {
         }
         spin_loop();
     }
-    let unwilling = LEFT.get();
-    if unwilling > 0 {
-        LEFT.set(unwilling - 1);
+    if !will::is_there() {
         return false;
     }
     for _ in 0..YIELDS {
-        let start = Instant::now();
-        thread::yield_now();
-        let there = there();
-        if there < LITTLE && start.elapsed() > LONG {
-            LEFT.set(UNWILLING);
+        let (there, was_lost) = will::give(&there);
+        if was_lost || there > 0 {
             return there > 0;
-        }
-        if there > 0 {
-            return true;
         }
     }
     false
