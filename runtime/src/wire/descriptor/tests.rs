@@ -4,6 +4,7 @@ use super::*;
 use crate::sys::wait::{Deadline, poll};
 use crate::{Pool, spawn, subprocess};
 use nix::poll::{PollFd, PollFlags};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -23,6 +24,9 @@ pub(in crate::wire) struct Handle(pub(in crate::wire) Arc<OwnedFd>);
 pub(in crate::wire) struct Text(OwnedFd);
 
 pub(in crate::wire) fn pipe() -> (Text, Handle) {
+    // Other tests have many open, too.
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, most, most).unwrap();
     let (read, write) = fd::pipe().unwrap();
     (Text(read), Handle(Arc::new(write)))
 }
